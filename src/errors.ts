@@ -1,0 +1,66 @@
+// Every error that torchless throws on purpose. A leaf: any folder may import it, it imports nothing.
+
+/** Base of all errors that torchless throws on purpose; `name` is the class name and stable. */
+export class TorchlessError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** What a malformed file said, and what it should have said. */
+export interface FormatProblem {
+  /** The file, as its Source is named. */
+  readonly file: string
+  /** The field within the file, e.g. `general.alignment` or `tensor 3 name length`. */
+  readonly field: string
+  readonly expected: string
+  readonly found: string
+}
+
+/** A model file is truncated, inconsistent or hostile. */
+export class ModelFormatError extends TorchlessError implements FormatProblem {
+  readonly file: string
+  readonly field: string
+  readonly expected: string
+  readonly found: string
+
+  constructor({ file, field, expected, found }: FormatProblem, options?: ErrorOptions) {
+    super(`${file}: ${field}: expected ${expected}, found ${found}`, options)
+    this.file = file
+    this.field = field
+    this.expected = expected
+    this.found = found
+  }
+}
+
+/** The file is sound, but torchless cannot run what it describes: architecture, tensor or metadata. */
+export class UnsupportedModelError extends TorchlessError {}
+
+/** While recording a program, an operation was given tensors whose shapes do not fit. */
+export class ShapeError extends TorchlessError {}
+
+/** The tokens do not fit into the context window. */
+export class ContextOverflowError extends TorchlessError {
+  constructor(
+    /** Tokens that were to be held. */
+    readonly tokens: number,
+    /** Tokens that the context holds at most. */
+    readonly capacity: number,
+  ) {
+    super(`the context holds ${capacity} tokens, but ${tokens} are needed; raise the context length or shorten the prompt`)
+  }
+}
+
+/** The cache pool has no free block left for another sequence. */
+export class CacheFullError extends TorchlessError {}
+
+/** A model, session or executable was used after `dispose()`. */
+export class DisposedError extends TorchlessError {
+  constructor(what: string) {
+    super(`${what} was disposed`)
+  }
+}
+
+/** An option or argument is out of range or of the wrong kind. */
+export class InvalidOptionError extends TorchlessError {}

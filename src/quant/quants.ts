@@ -1,0 +1,2 @@
+// placeholder
+export type QuantName = 'F32'

@@ -1,0 +1,27 @@
+// Text to token ids and back. Knows nothing of models, files or chats.
+
+export interface EncodeOptions {
+  /** Put the beginning-of-sequence token first, where the model has one and asks for it. Default false. */
+  readonly bos?: boolean
+  /** Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. */
+  readonly special?: boolean
+}
+
+export interface Tokenizer {
+  /** Number of pieces; ids are `0 .. size - 1`. */
+  readonly size: number
+  readonly bos: number | undefined
+  /** Ids after which a model has said all: end of sequence, of turn, of message. */
+  readonly endOfGeneration: ReadonlySet<number>
+  encode(text: string, options?: EncodeOptions): number[]
+  /** The text of `ids`. Control tokens have none, unless `special` asks for them as they are written. */
+  decode(ids: readonly number[], options?: { readonly special?: boolean }): string
+  /**
+   * A decoder for ids that arrive one by one: answers the text that is certain by now and keeps an
+   * incomplete UTF-8 character for later. Called without an id it gives what is left (U+FFFD for a stump).
+   * `continues` says that text comes before the first id, so that no leading space is dropped from it.
+   */
+  stream(options?: { readonly special?: boolean; readonly continues?: boolean }): (id?: number) => string
+  /** One token as it is written in the vocabulary's own text (bytes that are no UTF-8 become U+FFFD). */
+  piece(id: number): string
+}

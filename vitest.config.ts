@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+// "unit" is what `npm run check` runs: quick, no model files, no child processes. "full" is the rest.
+const full = ['test/**/*.full.test.ts']
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: full } },
+      { test: { name: 'full', include: full, testTimeout: 300_000, hookTimeout: 300_000 } },
+    ],
+  },
+})
