@@ -48,7 +48,9 @@ export class ContextOverflowError extends TorchlessError {
     /** Tokens that the context holds at most. */
     readonly capacity: number,
   ) {
-    super(`the context holds ${capacity} tokens, but ${tokens} are needed; raise the context length or shorten the prompt`)
+    super(
+      `the context holds ${capacity} tokens, but ${tokens} are needed; raise the context length or shorten the prompt`,
+    )
   }
 }
 

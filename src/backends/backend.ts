@@ -1,0 +1,94 @@
+// The interface between the engine and whatever computes: Backend, Executable, Batch, Logits. Knows no model,
+// no file and no text.
+import type { Program } from '../graph/ops.ts'
+import type { PlanLimits } from '../graph/plan.ts'
+import type { QuantName } from '../quant/quants.ts'
+
+/** Positions in one cache block. */
+export const BLOCK_SIZE = 32
+
+export type KvDType = 'f16' | 'f32'
+
+/** Capacities of a compiled program, fixed for its life. */
+export interface Limits extends PlanLimits {
+  /** Most sequences in a step: rows of `lengths` and `tables`. */
+  readonly maxSequences: number
+  /** Most cache blocks that one sequence has: columns of `tables`. */
+  readonly maxBlocks: number
+  /** Blocks in each group's pool. */
+  readonly poolBlocks: readonly number[]
+  readonly kvDType: KvDType
+  /** Surround tensors with guard zones and check them after each step (a test aid): see `plan`. */
+  readonly guard?: boolean
+}
+
+/** A tensor of the model where it lies. */
+export interface WeightPiece {
+  readonly type: QuantName
+  /** Row-major. */
+  readonly shape: readonly number[]
+  readonly bytes: number
+  /** Bytes `[offset, offset + length)` of the piece, as a copy. */
+  read(offset: number, length: number): Promise<Uint8Array>
+}
+
+export interface WeightSource {
+  piece(name: string): WeightPiece
+}
+
+/**
+ * One step: any number of sequences, each with its own number of tokens. A token at position p of a sequence
+ * sees the sequence's positions up to p, those written in this very step included.
+ */
+export interface Batch {
+  /** `[T]` token ids. */
+  readonly tokens: Int32Array
+  /** `[T]` positions within their sequences. */
+  readonly positions: Int32Array
+  /** `[T]` rows of `lengths` and `tables`. */
+  readonly sequence: Int32Array
+  /** `[groups, T]` where each token's cache row goes: block · BLOCK_SIZE + offset. */
+  readonly slots: Int32Array
+  /** `[groups, maxSequences]` positions that a sequence has after this step. */
+  readonly lengths: Int32Array
+  /** `[groups, maxSequences, maxBlocks]` the block that holds position p is entry p / BLOCK_SIZE; -1 once given back. */
+  readonly tables: Int32Array
+  /** `[R]` indices of tokens whose logits are wanted. */
+  readonly rows: Int32Array
+  /** `[copies, 3]` group, from, to: blocks to copy before anything is written, even if the step is aborted. */
+  readonly copies: Int32Array
+}
+
+/** How much of each row of logits to bring over: the best id, the best few, or all. */
+export type Want = 'argmax' | { readonly top: number } | 'full'
+
+export interface Logits {
+  readonly rows: number
+  /** Values in each row: 1 for argmax, at most n for top n, the vocabulary for full. */
+  readonly width: number
+  /** `[rows, width]` token ids, best first; undefined where the values are the whole vocabulary in order. */
+  readonly ids: Int32Array | undefined
+  /** `[rows, width]` logits. */
+  readonly values: Float32Array
+}
+
+export interface DeviceInfo {
+  /** What a user would call it: `AMD EPYC, 2 threads`. */
+  readonly name: string
+}
+
+/** A program made ready to run; the only asynchronous point between engine and hardware. */
+export interface Executable {
+  /** Runs one step. Steps queue; an aborted one rejects with the signal's reason and leaves cache rows undefined. */
+  step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits>
+  /** Waits for the running step, then frees everything; later calls reject with DisposedError. */
+  dispose(): Promise<void>
+}
+
+export interface Backend {
+  readonly name: string
+  readonly device: DeviceInfo
+  /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
+  compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
+  dispose(): Promise<void>
+}

@@ -1,0 +1,100 @@
+// Packs pieces of several feeds into the input buffers of one step.
+import type { Batch, Limits, Want } from '../backends/backend.ts'
+import type { Pending } from './pending.ts'
+
+/** A feed's share of a step. */
+export interface BatchPart {
+  readonly pending: Pending
+  readonly tokens: number
+  /** Its rows of logits are `[firstRow, firstRow + rows)`. */
+  readonly firstRow: number
+  readonly rows: number
+}
+
+export class BatchBuilder {
+  readonly #limits: Limits
+  readonly #groups: number
+  readonly #lengths: Int32Array
+  readonly #tables: Int32Array
+  #parts: BatchPart[] = []
+  #tokens: number[] = []
+  #positions: number[] = []
+  #sequence: number[] = []
+  #slots: number[][] = []
+  #rows: number[] = []
+  #copies: number[] = []
+  #want: Want = 'argmax'
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+    this.#groups = limits.poolBlocks.length
+    this.#lengths = new Int32Array(this.#groups * limits.maxSequences)
+    this.#tables = new Int32Array(this.#lengths.length * limits.maxBlocks)
+  }
+
+  begin(): void {
+    this.#parts = []
+    this.#tokens = []
+    this.#positions = []
+    this.#sequence = []
+    this.#slots = Array.from({ length: this.#groups }, () => [])
+    this.#rows = []
+    this.#copies = []
+    this.#want = 'argmax'
+    this.#lengths.fill(0)
+  }
+
+  /** Adds as much of a feed as still fits; throws CacheFullError, having added nothing, if no blocks are left. */
+  add(pending: Pending): void {
+    const { maxTokens, maxRows, maxSequences, maxBlocks } = this.#limits
+    if (this.#parts.length === maxSequences) return
+    const count = pending.fitting(maxTokens - this.#tokens.length, maxRows - this.#rows.length)
+    if (count === 0) return
+
+    const start = pending.position
+    const { lists } = pending.feed
+    for (const list of lists) list.pool.require(list.needed(start, start + count))
+    lists.forEach((list, group) => {
+      for (const { from, to } of list.reserve(start, start + count)) this.#copies.push(group, from, to)
+    })
+    const sequence = this.#parts.length
+    lists.forEach((list, group) => {
+      const row = group * maxSequences + sequence
+      this.#lengths[row] = start + count
+      this.#tables.set(list.blocks, row * maxBlocks)
+      for (let p = start; p < start + count; p++) this.#slots[group]!.push(list.slot(p))
+    })
+    const { ids, rows } = pending.next(count)
+    const firstToken = this.#tokens.length
+    const firstRow = this.#rows.length
+    ids.forEach((id, i) => {
+      this.#tokens.push(id)
+      this.#positions.push(start + i)
+      this.#sequence.push(sequence)
+    })
+    for (const row of rows) this.#rows.push(firstToken + row)
+    if (rows.length > 0) this.#want = wider(this.#want, pending.feed.want)
+    this.#parts.push({ pending, tokens: count, firstRow, rows: rows.length })
+  }
+
+  finish(): { batch: Batch; want: Want; parts: readonly BatchPart[] } {
+    const batch = {
+      tokens: Int32Array.from(this.#tokens),
+      positions: Int32Array.from(this.#positions),
+      sequence: Int32Array.from(this.#sequence),
+      slots: Int32Array.from(this.#slots.flat()),
+      lengths: this.#lengths,
+      tables: this.#tables,
+      rows: Int32Array.from(this.#rows),
+      copies: Int32Array.from(this.#copies),
+    }
+    return { batch, want: this.#want, parts: this.#parts }
+  }
+}
+
+/** The lesser request that satisfies both. */
+function wider(a: Want, b: Want): Want {
+  if (a === 'full' || b === 'full') return 'full'
+  if (a === 'argmax') return b
+  return b === 'argmax' || b.top <= a.top ? a : b
+}

@@ -1,0 +1,41 @@
+// The generation loop over token ids: feed, sample, yield, until a reason to stop. Knows no text.
+import { sliceLogits } from '../backends/logits.ts'
+import { ContextOverflowError } from '../errors.ts'
+import type { Sampler } from './sampler.ts'
+import type { Session } from './session.ts'
+
+export interface TokenLoopOptions {
+  readonly sampler: Sampler
+  /** Most tokens to yield. */
+  readonly maxTokens: number
+  /** Tokens that end the loop; they are not yielded. */
+  readonly stopTokens: ReadonlySet<number>
+  readonly signal?: AbortSignal | undefined
+  /** While the prompt is computed. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/**
+ * Feeds `prompt` to the session and yields the ids that follow, each before it is fed itself. Returns `stop` at a
+ * stop token, `length` after `maxTokens` or at the end of the context. Rejects with ContextOverflowError if the
+ * prompt leaves no room for a single token.
+ */
+export async function* generateTokens(
+  session: Session,
+  prompt: readonly number[],
+  { sampler, maxTokens, stopTokens, signal, onProgress }: TokenLoopOptions,
+): AsyncGenerator<number, 'stop' | 'length'> {
+  if (session.length + prompt.length >= session.capacity)
+    throw new ContextOverflowError(session.length + prompt.length + 1, session.capacity)
+  const options = { want: sampler.want, ...(signal && { signal }) }
+  let next = prompt
+  for (let count = 0; count < maxTokens; count++) {
+    const logits = await session.feed(next, count === 0 && onProgress ? { ...options, onProgress } : options)
+    const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
+    if (stopTokens.has(id)) return 'stop'
+    yield id
+    if (session.length === session.capacity) return 'length'
+    next = [id]
+  }
+  return 'length'
+}

@@ -1,0 +1,200 @@
+// From logits to the next token: penalties, temperature, top-k, softmax, top-p, min-p, draw, in this order.
+import type { Logits, Want } from '../backends/backend.ts'
+import { bestIndices } from '../backends/logits.ts'
+import { InvalidOptionError } from '../errors.ts'
+
+export interface SamplerOptions {
+  /** Divides the logits; 0 takes the best token always. Default 0.7. */
+  readonly temperature?: number
+  /** Keep the k best tokens. Default 0: all. */
+  readonly topK?: number
+  /** Keep the best tokens whose probabilities reach this sum. Default 1: all. */
+  readonly topP?: number
+  /** Drop tokens less probable than this share of the best one's probability. Default 0: none. */
+  readonly minP?: number
+  /** Divides positive and multiplies negative logits of tokens seen of late (arXiv:1909.05858). Default 1: off. */
+  readonly repeatPenalty?: number
+  /** Taken from the logit of each token seen of late. Default 0. */
+  readonly presencePenalty?: number
+  /** Taken from the logit of a token for each time it was seen of late. Default 0. */
+  readonly frequencyPenalty?: number
+  /** How many tokens back penalties look; -1 is all. Default 64. */
+  readonly repeatLastN?: number
+  /** The same seed draws the same numbers. Default: a random one. */
+  readonly seed?: number
+}
+
+/** Says which token ids are allowed next. */
+export type TokenMask = (id: number) => boolean
+
+/** Tokens that may come next. */
+export interface Candidates {
+  readonly ids: Int32Array
+  /** In the order of `ids`; they sum to 1. */
+  readonly probabilities: Float64Array
+}
+
+export interface Sampler {
+  /** How much of a row of logits `distribution` needs. */
+  readonly want: Want
+  /** What may follow `history`, given one row of logits. */
+  distribution(logits: Logits, history: readonly number[], mask?: TokenMask): Candidates
+  draw(candidates: Candidates): number
+}
+
+export function createSampler(options: SamplerOptions = {}): Sampler {
+  const o = { ...defaults, ...withoutUndefined(options) }
+  check('temperature', o.temperature, 0, Number.MAX_VALUE)
+  check('topK', o.topK, 0, 2 ** 31 - 1)
+  check('topP', o.topP, 0, 1)
+  check('minP', o.minP, 0, 1)
+  check('repeatPenalty', o.repeatPenalty, Number.MIN_VALUE, Number.MAX_VALUE)
+  check('presencePenalty', o.presencePenalty, -Number.MAX_VALUE, Number.MAX_VALUE)
+  check('frequencyPenalty', o.frequencyPenalty, -Number.MAX_VALUE, Number.MAX_VALUE)
+  check('repeatLastN', o.repeatLastN, -1, Number.MAX_SAFE_INTEGER)
+  const penalized = o.repeatPenalty !== 1 || o.presencePenalty !== 0 || o.frequencyPenalty !== 0
+  const random = randomNumbers(o.seed ?? Math.floor(Math.random() * 2 ** 32))
+
+  return {
+    want: penalized ? 'full' : o.temperature === 0 ? 'argmax' : o.topK > 0 ? { top: o.topK } : 'full',
+
+    distribution(logits, history, mask) {
+      if (logits.rows !== 1)
+        throw new InvalidOptionError(`sampler: expected one row of logits, found ${logits.rows}`)
+      let { ids, values } = { ids: logits.ids ?? range(logits.width), values: logits.values }
+      if (mask) ({ ids, values } = masked(ids, values, mask))
+      if (penalized) values = penalize(ids, values, history, o)
+      if (o.temperature === 0) {
+        const best = pick(ids, values, bestIndices(values, 1))
+        return { ids: best.ids, probabilities: Float64Array.of(1) }
+      }
+      if (o.topK > 0 && o.topK < values.length)
+        ({ ids, values } = pick(ids, values, bestIndices(values, o.topK)))
+      let candidates = softmax(ids, values, o.temperature)
+      if (o.topP < 1) candidates = keepTopP(candidates, o.topP)
+      if (o.minP > 0) candidates = keepMinP(candidates, o.minP)
+      return candidates
+    },
+
+    draw({ ids, probabilities }) {
+      let left = random()
+      for (let i = 0; i < ids.length; i++) {
+        left -= probabilities[i]!
+        if (left < 0) return ids[i]!
+      }
+      // Rounding may leave a crumb: it belongs to the last candidate that can be drawn at all.
+      return ids[probabilities.findLastIndex(p => p > 0)]!
+    },
+  }
+}
+
+const defaults = {
+  temperature: 0.7,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repeatLastN: 64,
+  seed: undefined as number | undefined,
+}
+
+function withoutUndefined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+function check(name: string, value: number, least: number, most: number): void {
+  if (!(value >= least && value <= most))
+    throw new InvalidOptionError(`${name}: expected a number from ${least} to ${most}, found ${value}`)
+}
+
+function range(length: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => i)
+}
+
+function masked(ids: Int32Array, values: Float32Array, mask: TokenMask) {
+  const kept = range(ids.length).filter(i => mask(ids[i]!))
+  if (kept.length === 0) throw new InvalidOptionError('sampler: the mask allows no token')
+  return pick(ids, values, kept)
+}
+
+function pick(ids: Int32Array, values: Float32Array, indices: Int32Array) {
+  return { ids: indices.map(i => ids[i]!), values: Float32Array.from(indices, i => values[i]!) }
+}
+
+function penalize(
+  ids: Int32Array,
+  values: Float32Array,
+  history: readonly number[],
+  { repeatLastN, repeatPenalty, presencePenalty, frequencyPenalty }: typeof defaults,
+): Float32Array {
+  const counts = new Map<number, number>()
+  const first = repeatLastN < 0 ? 0 : Math.max(0, history.length - repeatLastN)
+  for (let i = first; i < history.length; i++) counts.set(history[i]!, (counts.get(history[i]!) ?? 0) + 1)
+  return values.map((value, i) => {
+    const count = counts.get(ids[i]!)
+    if (!count) return value
+    const scaled = value <= 0 ? value * repeatPenalty : value / repeatPenalty
+    return scaled - count * frequencyPenalty - presencePenalty
+  })
+}
+
+function softmax(ids: Int32Array, values: Float32Array, temperature: number): Candidates {
+  let greatest = -Infinity
+  for (const value of values) if (value > greatest) greatest = value
+  const probabilities = Float64Array.from(values, value => Math.exp((value - greatest) / temperature))
+  return normalized(ids, probabilities)
+}
+
+/** The fewest best candidates whose probabilities reach `p` (arXiv:1904.09751). */
+function keepTopP({ ids, probabilities }: Candidates, p: number): Candidates {
+  const values = Float32Array.from(probabilities)
+  for (let count = 64; ; count *= 8) {
+    // Sorting a whole vocabulary costs more than the step's arithmetic: look at the best few first.
+    const best = bestIndices(values, Math.min(count, values.length))
+    let sum = 0
+    for (let i = 0; i < best.length; i++) {
+      sum += probabilities[best[i]!]!
+      if (sum >= p || i + 1 === values.length) return keep({ ids, probabilities }, best.subarray(0, i + 1))
+    }
+  }
+}
+
+function keepMinP(candidates: Candidates, p: number): Candidates {
+  const { probabilities } = candidates
+  let greatest = 0
+  for (const probability of probabilities) greatest = Math.max(greatest, probability)
+  return keep(
+    candidates,
+    range(probabilities.length).filter(i => probabilities[i]! >= p * greatest),
+  )
+}
+
+function keep({ ids, probabilities }: Candidates, indices: Int32Array): Candidates {
+  return normalized(
+    indices.map(i => ids[i]!),
+    Float64Array.from(indices, i => probabilities[i]!),
+  )
+}
+
+function normalized(ids: Int32Array, weights: Float64Array): Candidates {
+  let sum = 0
+  for (const weight of weights) sum += weight
+  return { ids, probabilities: weights.map(weight => weight / sum) }
+}
+
+/** Uniform numbers in [0, 1): sfc32 (Chris Doty-Humphrey's small fast chaotic generator), seeded by one number. */
+function randomNumbers(seed: number): () => number {
+  let [a, b, c, counter] = [seed | 0, Math.floor(seed / 2 ** 32) | 0, 0x9e3779b9 | 0, 1]
+  const next = () => {
+    const sum = (((a + b) | 0) + counter) | 0
+    counter = (counter + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (((c << 21) | (c >>> 11)) + sum) | 0
+    return sum >>> 0
+  }
+  for (let i = 0; i < 15; i++) next()
+  return () => (next() * 2 ** 21 + (next() >>> 11)) / 2 ** 53
+}

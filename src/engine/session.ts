@@ -1,0 +1,138 @@
+// One sequence of tokens and its place in the caches. Token ids only: knows no text and no model.
+import type { Logits, Want } from '../backends/backend.ts'
+import { ContextOverflowError, DisposedError, InvalidOptionError } from '../errors.ts'
+import type { BlockList } from './block-list.ts'
+import type { Engine } from './engine.ts'
+
+export interface FeedOptions {
+  /** Which of the fed tokens want logits: the last (default), all, or these indices in ascending order. */
+  readonly rows?: 'last' | 'all' | readonly number[]
+  /** How much of each row; default `full`. */
+  readonly want?: Want
+  readonly signal?: AbortSignal
+  /** Called after each step with the number of tokens computed so far and in all. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/**
+ * A sequence that grows by `feed`. Sessions of one engine run in the same steps, and each computes what it
+ * would compute alone.
+ */
+export class Session {
+  readonly #engine: Engine
+  readonly #tokens: number[]
+  readonly #lists: readonly BlockList[]
+  /** Tokens whose cache rows are there; fewer than `length` after a rewind beyond what a window still holds. */
+  #cached: number
+  #feeding = false
+  #disposed = false
+
+  /** Made by `Engine.session`. */
+  constructor(engine: Engine, lists: readonly BlockList[], tokens: readonly number[] = [], cached = 0) {
+    this.#engine = engine
+    this.#lists = lists
+    this.#tokens = [...tokens]
+    this.#cached = cached
+  }
+
+  get tokens(): readonly number[] {
+    return this.#tokens
+  }
+
+  get length(): number {
+    return this.#tokens.length
+  }
+
+  /** Tokens that the sequence may have at most. */
+  get capacity(): number {
+    return this.#engine.maxSeqLen
+  }
+
+  /**
+   * Appends `ids` and computes their logits. Rejects with ContextOverflowError if they do not fit, and with the
+   * signal's reason on abort; the session then stands at its last whole step and can go on.
+   */
+  async feed(ids: readonly number[], options: FeedOptions = {}): Promise<Logits> {
+    this.#check()
+    if (ids.length === 0) throw new InvalidOptionError('feed: expected at least one token, found none')
+    const invalid = ids.find(id => !Number.isInteger(id) || id < 0 || id >= this.#engine.vocabulary)
+    if (invalid !== undefined)
+      throw new InvalidOptionError(
+        `feed: expected token ids from 0 to ${this.#engine.vocabulary - 1}, found ${invalid}`,
+      )
+    if (this.length + ids.length > this.capacity)
+      throw new ContextOverflowError(this.length + ids.length, this.capacity)
+
+    const lost = this.#tokens.slice(this.#cached)
+    const rows = rowIndices(options.rows ?? 'last', ids.length).map(row => row + lost.length)
+    this.#feeding = true
+    try {
+      return await this.#engine.run({
+        lists: this.#lists,
+        start: this.#cached,
+        ids: [...lost, ...ids],
+        rows,
+        want: options.want ?? 'full',
+        signal: options.signal,
+        onProgress: options.onProgress,
+        onStep: computed => this.#append(computed),
+      })
+    } finally {
+      this.#feeding = false
+      if (this.#disposed) this.#release()
+    }
+  }
+
+  /** Drops all tokens from index `n` on. What a window no longer holds is computed again by the next feed. */
+  rewind(n: number): void {
+    this.#check()
+    if (!Number.isInteger(n) || n < 0 || n > this.length)
+      throw new InvalidOptionError(`rewind: expected a length from 0 to ${this.length}, found ${n}`)
+    this.#tokens.length = n
+    this.#cached = Math.min(this.#cached, n)
+    if (!this.#lists.every(list => list.canSee(this.#cached))) this.#cached = 0
+    for (const list of this.#lists) list.truncate(this.#cached)
+  }
+
+  /** A second session with the same past; cache blocks are shared until one of the two writes to them. */
+  fork(): Session {
+    this.#check()
+    return new Session(
+      this.#engine,
+      this.#lists.map(list => list.fork()),
+      this.#tokens,
+      this.#cached,
+    )
+  }
+
+  /** Gives the cache blocks back, at once or when the feed under way has ended. */
+  dispose(): void {
+    this.#disposed = true
+    if (!this.#feeding) this.#release()
+  }
+
+  #release(): void {
+    for (const list of this.#lists) list.truncate(0)
+  }
+
+  #append(computed: readonly number[]): void {
+    const known = this.length - this.#cached
+    this.#cached += computed.length
+    if (computed.length > known) this.#tokens.push(...computed.slice(Math.max(0, known)))
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new DisposedError('session')
+    if (this.#feeding) throw new InvalidOptionError('the session is already computing; await its feed first')
+  }
+}
+
+function rowIndices(rows: 'last' | 'all' | readonly number[], count: number): number[] {
+  if (rows === 'last') return [count - 1]
+  if (rows === 'all') return Array.from({ length: count }, (_, i) => i)
+  rows.forEach((row, i) => {
+    if (!Number.isInteger(row) || row < 0 || row >= count || row <= (rows[i - 1] ?? -1))
+      throw new InvalidOptionError(`feed: expected ascending rows below ${count}, found ${row}`)
+  })
+  return [...rows]
+}

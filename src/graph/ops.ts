@@ -1,0 +1,160 @@
+// THE operation table: what each operation takes, its parameters and the types that a Program is made of.
+// Plain data only; knows nothing of models, files or backends.
+
+/** `T`: tokens in this step; `R`: rows that want logits. The only dimensions that change per step. */
+export type Dim = number | 'T' | 'R'
+
+/** `f32` values live in the arena; `cache` tensors hold no bytes, they order reads after writes. */
+export type DType = 'f32' | 'cache'
+
+export interface Tensor {
+  readonly id: number
+  readonly name: string
+  readonly dtype: DType
+  /** Row-major, outermost first: `[T, dim]`. */
+  readonly shape: readonly Dim[]
+}
+
+/** A tensor of the model file; `shape` is row-major, `[rows, columns]` for a matrix. */
+export interface Weight {
+  readonly name: string
+  /** Name of its block format, as in src/quant. */
+  readonly type: string
+  readonly shape: readonly number[]
+}
+
+export type Activation = 'silu'
+
+/**
+ * Rotary embedding (arXiv:2104.09864), reduced to what every variant ends in: an angular frequency a pair.
+ * Linear and YaRN scaling are folded into `frequencies` while recording; a weight of divisors (`rope_freqs`,
+ * one a pair) is an operand. Pairs beyond `frequencies.length` pass unrotated.
+ */
+export interface RopeParams {
+  readonly headDim: number
+  /** Which two elements make pair i: (2i, 2i+1) or (i, i + pairs). */
+  readonly layout: 'adjacent' | 'halves'
+  /** Radians a position, one a rotated pair. */
+  readonly frequencies: readonly number[]
+  /** Factor on the rotated values (YaRN's attention factor); 1 leaves lengths as they are. */
+  readonly magnitude: number
+}
+
+export interface AttentionParams {
+  /** Index into `Program.caches`. */
+  readonly cache: number
+  readonly heads: number
+  /** Factor on the scores before softmax. */
+  readonly scale: number
+}
+
+/**
+ * Parameters by operation. Its keys ARE the operation set; every backend switches over them.
+ * Operands in order (`?`: only if the parameter says so); tensors are `[T or R, columns]`:
+ *
+ * | operation | inputs | weights | outputs |
+ * |---|---|---|---|
+ * | embed | | table `[vocabulary, dim]` | `[T, dim]`: the rows of the step's token ids |
+ * | rows | `[T, dim]` | | `[R, dim]`: the rows that want logits |
+ * | matmul | x `[·, in]`, residual? `[·, out]` | norm? `[in]`, then a part: weight `[out, in]`, bias? `[out]` | one a part: `norm(x) · weightᵀ + bias + residual` |
+ * | rmsNorm | `[·, k·n]` | gain `[n]` | same shape; each run of n elements is normalised by itself |
+ * | add | a, b, of one shape | | a + b |
+ * | rope | `[T, heads·headDim]` | divisors? `[pairs]` | same shape, rotated by the token's position |
+ * | cacheWrite | k `[T, kvHeads·keyDim]`, v `[T, kvHeads·valueDim]`, q? `[T, heads·keyDim]` | divisors? | cache, q? rotated |
+ * | attention | q `[T, heads·keyDim]`, cache | | `[T, heads·valueDim]` |
+ * | gate | gate, up, of one shape | | activation(gate) · up |
+ */
+export interface OpParams {
+  embed: Record<never, never>
+  rows: Record<never, never>
+  matmul: {
+    /** RMS-normalise x first, with the norm weight as gain. */
+    readonly norm?: { readonly eps: number }
+    /** For each part, whether a bias follows its weight. */
+    readonly biases: readonly boolean[]
+    /** Add the second input to the only part. */
+    readonly residual: boolean
+  }
+  rmsNorm: { readonly eps: number }
+  add: Record<never, never>
+  rope: RopeParams
+  cacheWrite: {
+    /** Index into `Program.caches`. */
+    readonly cache: number
+    /** Rotate k (and q) on the way. */
+    readonly rope?: RopeParams
+  }
+  attention: AttentionParams
+  gate: { readonly act: Activation }
+}
+
+export type OpKind = keyof OpParams
+
+/** One recorded operation. Nothing in it changes per step. */
+export type Op<K extends OpKind = OpKind> = {
+  [P in K]: {
+    readonly kind: P
+    /** Block of the model it belongs to; -1 before the first block, the block count after the last. */
+    readonly layer: number
+    readonly params: OpParams[P]
+    readonly inputs: readonly Tensor[]
+    readonly weights: readonly Weight[]
+    readonly outputs: readonly Tensor[]
+  }
+}[K]
+
+/** Caches whose rows live and die together share a group: one block pool and one block table a sequence. */
+export type CacheGroup =
+  | { readonly kind: 'full' }
+  /** Only the last `window` positions (the token's own included) are ever read. */
+  | { readonly kind: 'window'; readonly window: number }
+
+/** The key/value cache of one layer. */
+export interface Cache {
+  /** Index into `Program.groups`. */
+  readonly group: number
+  readonly layer: number
+  readonly kvHeads: number
+  readonly keyDim: number
+  readonly valueDim: number
+}
+
+/** A forward pass, recorded: plain data that prints, compares and crosses to any backend. */
+export interface Program {
+  readonly ops: readonly Op[]
+  readonly groups: readonly CacheGroup[]
+  readonly caches: readonly Cache[]
+  /** Number of tensor ids in use: ids are below it. */
+  readonly tensorCount: number
+  /** `[R, vocabulary]` */
+  readonly logits: Tensor
+}
+
+/** Elements in a row: the product of all dimensions but the first. */
+export function columns(tensor: Tensor): number {
+  return tensor.shape.slice(1).reduce<number>((product, dim) => product * (dim as number), 1)
+}
+
+/** A matmul's operands by role, from their order in the table above. */
+export function matmulOperands(op: Op<'matmul'>) {
+  let next = 0
+  const norm = op.params.norm ? { gain: op.weights[next++]!, eps: op.params.norm.eps } : undefined
+  const parts = op.params.biases.map((biased, i) => ({
+    weight: op.weights[next++]!,
+    bias: biased ? op.weights[next++]! : undefined,
+    output: op.outputs[i]!,
+  }))
+  return { x: op.inputs[0]!, residual: op.params.residual ? op.inputs[1]! : undefined, norm, parts }
+}
+
+/** Every weight of a program once, in order of first use. */
+export function programWeights(program: Program): Weight[] {
+  const seen = new Map<string, Weight>()
+  for (const op of program.ops) for (const weight of op.weights) seen.set(weight.name, weight)
+  return [...seen.values()]
+}
+
+/** Bytes that one position of `cache` takes with elements of `elementBytes`. */
+export function cacheRowBytes(cache: Cache, elementBytes: number): number {
+  return cache.kvHeads * (cache.keyDim + cache.valueDim) * elementBytes
+}

@@ -1,0 +1,43 @@
+// All model families, and how a file's metadata and tensors become a recorded program.
+import { UnsupportedModelError } from '../errors.ts'
+import { Graph } from '../graph/graph.ts'
+import type { Program } from '../graph/ops.ts'
+import { optimize } from '../graph/optimize.ts'
+import type { Architecture, BaseConfig } from './architecture.ts'
+import { llama } from './llama.ts'
+import { Meta, type MetaValues } from './meta.ts'
+import { type TensorDirectory, Weights } from './weights.ts'
+
+const architectures: readonly Architecture[] = [llama]
+
+export interface RecordedModel {
+  readonly architecture: string
+  readonly config: BaseConfig
+  readonly program: Program
+}
+
+/**
+ * Records the forward pass of the model that `metadata` describes, over the tensors that are there.
+ * Throws UnsupportedModelError naming the architecture, metadata or tensor that does not fit.
+ */
+export function recordModel(
+  metadata: MetaValues,
+  tensors: TensorDirectory,
+  options: { readonly maxSeqLen?: number } = {},
+): RecordedModel {
+  const name = metadata.get('general.architecture')
+  if (typeof name !== 'string')
+    throw new UnsupportedModelError('metadata general.architecture: expected a text, found nothing')
+  const family = architectures.find(({ names }) => names.includes(name))
+  if (!family) {
+    const known = architectures.flatMap(({ names }) => names).join(', ')
+    throw new UnsupportedModelError(`architecture: expected one of ${known}, found ${name}`)
+  }
+  const meta = new Meta(name, metadata)
+  const weights = new Weights(tensors)
+  const maxSeqLen = options.maxSeqLen ?? meta.count('context_length')
+  const config = family.config(meta, { maxSeqLen, weights })
+  const graph = new Graph()
+  const program = optimize(graph.finish(family.forward(graph, config, weights)))
+  return { architecture: name, config, program }
+}

@@ -1,0 +1,55 @@
+// The tensors that a model file offers, asked for by name and shape while a forward pass is recorded.
+import { UnsupportedModelError } from '../errors.ts'
+import type { Weight } from '../graph/ops.ts'
+
+/** Tensors by name; shapes are row-major. */
+export type TensorDirectory = {
+  get(name: string): { readonly type: string; readonly shape: readonly number[] } | undefined
+}
+
+export class Weights {
+  constructor(
+    readonly tensors: TensorDirectory,
+    readonly prefix = '',
+  ) {}
+
+  /** The tensors of block `index`: `blk.3.`. */
+  block(index: number): Weights {
+    return new Weights(this.tensors, `${this.prefix}blk.${index}.`)
+  }
+
+  /** A tensor that belongs to no block, if the file has it. */
+  shared(name: string, shape: readonly number[]): Weight | undefined {
+    return new Weights(this.tensors).optional(name, shape)
+  }
+
+  /** The tensor, which must be there and have `shape`. */
+  need(name: string, shape: readonly number[]): Weight {
+    return (
+      this.optional(name, shape) ??
+      fail(`tensor ${this.prefix}${name}`, `shape [${shape.join(', ')}]`, 'no such tensor in the file')
+    )
+  }
+
+  /** The tensor if the file has it; a wrong shape is an error all the same. */
+  optional(name: string, shape: readonly number[]): Weight | undefined {
+    const full = this.prefix + name
+    const tensor = this.tensors.get(full)
+    if (!tensor) return undefined
+    const found = withoutPadding(tensor.shape, shape.length)
+    if (found.length !== shape.length || found.some((size, i) => size !== shape[i]))
+      fail(`tensor ${full}`, `shape [${shape.join(', ')}]`, `[${tensor.shape.join(', ')}]`)
+    return { name: full, type: tensor.type, shape: found }
+  }
+}
+
+/** Files may pad shapes with leading (row-major) ones. */
+function withoutPadding(shape: readonly number[], dimensions: number): readonly number[] {
+  let from = 0
+  while (shape.length - from > dimensions && shape[from] === 1) from++
+  return shape.slice(from)
+}
+
+function fail(what: string, expected: string, found: string): never {
+  throw new UnsupportedModelError(`${what}: expected ${expected}, found ${found}`)
+}
