@@ -75,6 +75,8 @@ export interface Logits {
 export interface DeviceInfo {
   /** What a user would call it: `AMD EPYC, 2 threads`. */
   readonly name: string
+  /** Bytes of memory that it has. */
+  readonly memory: number
 }
 
 /** A program made ready to run; the only asynchronous point between engine and hardware. */

@@ -22,9 +22,9 @@ export interface EngineOptions {
   /** Most tokens that a session holds. */
   readonly maxSeqLen: number
   readonly kvDType: KvDType
-  /** Most tokens in a step: longer feeds take several. Default 512. */
+  /** Most tokens in a step: longer feeds take several. Default 64. */
   readonly maxTokens?: number
-  /** Most rows of logits in a step. Default 128. */
+  /** Most rows of logits in a step. Default 64. */
   readonly maxRows?: number
   /** Most sequences in a step, and the number of full contexts that the cache pools hold. Default 16. */
   readonly maxSequences?: number
@@ -42,7 +42,9 @@ export class Engine {
   readonly #pools: readonly BlockPool[]
   readonly #batches: BatchBuilder
   readonly #pending: Pending[] = []
-  #running: Promise<void> | undefined
+  #draining = false
+  /** Ends when nothing is left to compute. */
+  #drained: Promise<void> = Promise.resolve()
   #disposed = false
 
   private constructor(program: Program, limits: Limits, executable: Executable, maxSeqLen: number) {
@@ -80,9 +82,7 @@ export class Engine {
     if (this.#disposed) return Promise.reject(new DisposedError('engine'))
     const pending = new Pending(feed)
     this.#pending.push(pending)
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined
-    })
+    if (!this.#draining) this.#drained = this.#drain()
     return pending.result
   }
 
@@ -92,18 +92,22 @@ export class Engine {
     this.#disposed = true
     for (const pending of this.#pending) pending.fail(new DisposedError('engine'))
     await this.#executable.dispose()
-    await this.#running
+    await this.#drained
   }
 
   async #drain(): Promise<void> {
+    this.#draining = true
     // Sessions that ask in the same turn of the event loop share the first step.
     await Promise.resolve()
-    for (;;) {
-      for (let i = this.#pending.length - 1; i >= 0; i--)
-        if (this.#pending[i]!.settled) this.#pending.splice(i, 1)
-      if (this.#pending.length === 0) return
-      await this.#step()
-    }
+    while (this.#dropSettled() > 0) await this.#step()
+    this.#draining = false
+  }
+
+  /** Answers how many feeds are left. */
+  #dropSettled(): number {
+    for (let i = this.#pending.length - 1; i >= 0; i--)
+      if (this.#pending[i]!.settled) this.#pending.splice(i, 1)
+    return this.#pending.length
   }
 
   /** One step for as many feeds as fit, those with the fewest tokens left first: decoding rides along with prefill. */
@@ -143,7 +147,7 @@ export class Engine {
 }
 
 function limitsFor(program: Program, options: EngineOptions): Limits {
-  const { maxSeqLen, kvDType, maxTokens = 512, maxRows = 128, maxSequences = 16 } = options
+  const { maxSeqLen, kvDType, maxTokens = 64, maxRows = 64, maxSequences = 16 } = options
   const maxBlocks = Math.ceil(maxSeqLen / BLOCK_SIZE)
   const poolBlocks = program.groups.map(group => {
     if (group.kind === 'full') return maxSequences * maxBlocks

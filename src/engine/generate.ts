@@ -27,10 +27,13 @@ export async function* generateTokens(
 ): AsyncGenerator<number, 'stop' | 'length'> {
   if (session.length + prompt.length >= session.capacity)
     throw new ContextOverflowError(session.length + prompt.length + 1, session.capacity)
-  const options = { want: sampler.want, ...(signal && { signal }) }
   let next = prompt
   for (let count = 0; count < maxTokens; count++) {
-    const logits = await session.feed(next, count === 0 && onProgress ? { ...options, onProgress } : options)
+    const logits = await session.feed(next, {
+      want: sampler.want,
+      signal,
+      onProgress: count === 0 ? onProgress : undefined,
+    })
     const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
     if (stopTokens.has(id)) return 'stop'
     yield id

@@ -5,23 +5,23 @@ import { InvalidOptionError } from '../errors.ts'
 
 export interface SamplerOptions {
   /** Divides the logits; 0 takes the best token always. Default 0.7. */
-  readonly temperature?: number
+  readonly temperature?: number | undefined
   /** Keep the k best tokens. Default 0: all. */
-  readonly topK?: number
+  readonly topK?: number | undefined
   /** Keep the best tokens whose probabilities reach this sum. Default 1: all. */
-  readonly topP?: number
+  readonly topP?: number | undefined
   /** Drop tokens less probable than this share of the best one's probability. Default 0: none. */
-  readonly minP?: number
+  readonly minP?: number | undefined
   /** Divides positive and multiplies negative logits of tokens seen of late (arXiv:1909.05858). Default 1: off. */
-  readonly repeatPenalty?: number
+  readonly repeatPenalty?: number | undefined
   /** Taken from the logit of each token seen of late. Default 0. */
-  readonly presencePenalty?: number
+  readonly presencePenalty?: number | undefined
   /** Taken from the logit of a token for each time it was seen of late. Default 0. */
-  readonly frequencyPenalty?: number
+  readonly frequencyPenalty?: number | undefined
   /** How many tokens back penalties look; -1 is all. Default 64. */
-  readonly repeatLastN?: number
+  readonly repeatLastN?: number | undefined
   /** The same seed draws the same numbers. Default: a random one. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 /** Says which token ids are allowed next. */
@@ -43,7 +43,7 @@ export interface Sampler {
 }
 
 export function createSampler(options: SamplerOptions = {}): Sampler {
-  const o = { ...defaults, ...withoutUndefined(options) }
+  const o = withDefaults(options)
   check('temperature', o.temperature, 0, Number.MAX_VALUE)
   check('topK', o.topK, 0, 2 ** 31 - 1)
   check('topP', o.topP, 0, 1)
@@ -88,20 +88,28 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
   }
 }
 
-const defaults = {
-  temperature: 0.7,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repeatLastN: 64,
-  seed: undefined as number | undefined,
-}
-
-function withoutUndefined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+function withDefaults({
+  temperature = 0.7,
+  topK = 0,
+  topP = 1,
+  minP = 0,
+  repeatPenalty = 1,
+  presencePenalty = 0,
+  frequencyPenalty = 0,
+  repeatLastN = 64,
+  seed,
+}: SamplerOptions) {
+  return {
+    temperature,
+    topK,
+    topP,
+    minP,
+    repeatPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    repeatLastN,
+    seed,
+  }
 }
 
 function check(name: string, value: number, least: number, most: number): void {
@@ -127,7 +135,7 @@ function penalize(
   ids: Int32Array,
   values: Float32Array,
   history: readonly number[],
-  { repeatLastN, repeatPenalty, presencePenalty, frequencyPenalty }: typeof defaults,
+  { repeatLastN, repeatPenalty, presencePenalty, frequencyPenalty }: ReturnType<typeof withDefaults>,
 ): Float32Array {
   const counts = new Map<number, number>()
   const first = repeatLastN < 0 ? 0 : Math.max(0, history.length - repeatLastN)

@@ -6,12 +6,12 @@ import type { Engine } from './engine.ts'
 
 export interface FeedOptions {
   /** Which of the fed tokens want logits: the last (default), all, or these indices in ascending order. */
-  readonly rows?: 'last' | 'all' | readonly number[]
+  readonly rows?: 'last' | 'all' | readonly number[] | undefined
   /** How much of each row; default `full`. */
-  readonly want?: Want
-  readonly signal?: AbortSignal
+  readonly want?: Want | undefined
+  readonly signal?: AbortSignal | undefined
   /** Called after each step with the number of tokens computed so far and in all. */
-  readonly onProgress?: (done: number, total: number) => void
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /**

@@ -23,7 +23,7 @@ export interface RecordedModel {
 export function recordModel(
   metadata: MetaValues,
   tensors: TensorDirectory,
-  options: { readonly maxSeqLen?: number } = {},
+  options: { readonly maxSeqLen?: number | undefined } = {},
 ): RecordedModel {
   const name = metadata.get('general.architecture')
   if (typeof name !== 'string')

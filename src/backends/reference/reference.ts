@@ -1,4 +1,5 @@
 // The reference backend: plain TypeScript, slow and simple, the oracle for every operation of every other.
+import { totalmem } from 'node:os'
 import { DisposedError } from '../../errors.ts'
 import { checkGuards, fillGuards } from '../../graph/guard.ts'
 import { columns, type Program, programWeights } from '../../graph/ops.ts'
@@ -16,7 +17,7 @@ const GUARD_BYTES = 64
 export function referenceBackend(): Backend {
   return {
     name: 'reference',
-    device: { name: 'plain JavaScript, one thread' },
+    device: { name: 'plain JavaScript, one thread', memory: totalmem() },
     async compile(program, weights, limits) {
       return new ReferenceExecutable(program, await readWeights(program, weights), limits)
     },

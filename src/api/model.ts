@@ -1,0 +1,97 @@
+// A loaded model: what users hold in their hands.
+import type { Backend, Logits } from '../backends/backend.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { FeedOptions, Session } from '../engine/session.ts'
+import { DisposedError, UnsupportedModelError } from '../errors.ts'
+import type { RecordedModel } from '../models/registry.ts'
+import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type GenerateOptions, Generation } from './generation.ts'
+
+export class Model {
+  /** The file it came from. */
+  readonly name: string
+  /** As the file calls it: `llama`. */
+  readonly architecture: string
+  /** Tokens that prompt and response may have together. */
+  readonly contextLength: number
+  /** The context that the model was trained for, in tokens. */
+  readonly trainedContextLength: number
+  /** Number of token ids, and width of a row of logits. */
+  readonly vocabularySize: number
+  /** Name of the backend that computes. */
+  readonly backend: string
+  readonly #tokenizer: Tokenizer | undefined
+  readonly #backend: Backend
+  readonly #engine: Engine
+  #disposed: Promise<void> | undefined
+
+  /** Made by `loadModel`. */
+  constructor(parts: {
+    name: string
+    recorded: RecordedModel
+    tokenizer: Tokenizer | undefined
+    backend: Backend
+    engine: Engine
+  }) {
+    this.name = parts.name
+    this.architecture = parts.recorded.architecture
+    this.trainedContextLength = parts.recorded.config.contextLength
+    this.contextLength = parts.engine.maxSeqLen
+    this.vocabularySize = parts.engine.vocabulary
+    this.backend = parts.backend.name
+    this.#tokenizer = parts.tokenizer
+    this.#backend = parts.backend
+    this.#engine = parts.engine
+  }
+
+  get hasTokenizer(): boolean {
+    return this.#tokenizer !== undefined
+  }
+
+  /** Throws UnsupportedModelError if the file has none. */
+  get tokenizer(): Tokenizer {
+    if (!this.#tokenizer)
+      throw new UnsupportedModelError(`${this.name} has no tokenizer: only token ids can go in and come out`)
+    return this.#tokenizer
+  }
+
+  /**
+   * Goes on from `prompt` (a text, or token ids that go in as they are), piece by piece:
+   * `for await (const piece of model.generate('Once upon a time')) ...`. Rejects with ContextOverflowError if
+   * the prompt does not fit, and with the signal's reason on abort.
+   */
+  generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
+    this.#check()
+    return new Generation(this.tokenizer, this.#engine.session(), prompt, options)
+  }
+
+  /** An empty sequence of tokens to feed by hand; dispose it when done. */
+  session(): Session {
+    this.#check()
+    return this.#engine.session()
+  }
+
+  /** Logits of `ids` in an empty context: rows and their width as `options` ask for. */
+  async logits(ids: readonly number[], options: FeedOptions = {}): Promise<Logits> {
+    const session = this.session()
+    try {
+      return await session.feed(ids, options)
+    } finally {
+      session.dispose()
+    }
+  }
+
+  /** Waits for the running step and frees everything; later calls throw or reject with DisposedError. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#engine.dispose().then(() => this.#backend.dispose())
+    return this.#disposed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new DisposedError('model')
+  }
+}

@@ -1,0 +1,34 @@
+// From what a user names (a path, a URL, a Blob) to an open model file.
+import { InvalidOptionError } from '../errors.ts'
+import { openGguf } from '../formats/gguf.ts'
+import type { ModelFile } from '../formats/model-file.ts'
+import { blobSource } from '../io/blob.ts'
+import { openFile } from '../io/file.ts'
+import { openUrl } from '../io/http.ts'
+import type { Source } from '../io/source.ts'
+
+/** A path, an http(s) or file URL, or a Blob such as a browser's File. */
+export type ModelLocation = string | URL | Blob
+
+export async function openModelFile(location: ModelLocation): Promise<ModelFile> {
+  const source = await openSource(location)
+  try {
+    return await openGguf(source, name => openSource(sibling(location, name)))
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+async function openSource(location: ModelLocation): Promise<Source> {
+  if (location instanceof Blob) return blobSource(location instanceof File ? location.name : 'blob', location)
+  if (!(location instanceof URL)) return openFile(location)
+  return location.protocol === "file:" ? openFile(location) : openUrl(location)
+}
+
+/** Another part of a split file, beside the first. */
+function sibling(location: ModelLocation, name: string): ModelLocation {
+  if (location instanceof URL) return new URL(name, location)
+  if (typeof location === 'string') return location.replace(/[^/\\]*$/, () => name)
+  throw new InvalidOptionError('a split model cannot be loaded from one Blob')
+}

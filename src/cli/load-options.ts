@@ -1,0 +1,44 @@
+// The options of every command that computes: which backend, how much context, what cache.
+import { type Command, Option } from 'commander'
+import { type LoadOptions, loadModel, type Model } from '../api/index.ts'
+import { whole } from './numbers.ts'
+import type { Terminal } from './terminal.ts'
+
+export type LoadFlags = {
+  readonly maxSeqLen?: number
+  readonly kvDtype: 'f16' | 'f32'
+  readonly backend: NonNullable<LoadOptions['backend']>
+}
+
+export function addLoadOptions(command: Command): Command {
+  return command
+    .option(
+      '--max-seq-len <n>',
+      "context window: prompt, history and response (default: the model's)",
+      whole(1),
+    )
+    .addOption(new Option('--kv-dtype <type>', 'type of the cache').choices(['f16', 'f32']).default('f16'))
+    .addOption(
+      new Option('--backend <name>', 'what computes').choices(['reference', 'auto']).default('reference'),
+    )
+}
+
+export function addTerminalOptions(command: Command): Command {
+  return command
+    .option('--debug', 'say more, and show stack traces')
+    .option('--quiet', 'only what was asked for: no timings, notes or progress')
+    .option('--no-color', 'no colours (NO_COLOR is honoured too)')
+}
+
+export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+  const started = performance.now()
+  const { backend, maxSeqLen, kvDtype } = flags
+  const model = await loadModel(path, { backend, maxSeqLen, kvDType: kvDtype })
+  if (model.contextLength > model.trainedContextLength)
+    terminal.warn(
+      `the model was trained for ${model.trainedContextLength} tokens, fewer than ${model.contextLength}`,
+    )
+  const took = Math.round(performance.now() - started)
+  terminal.debug(`${model.architecture} model loaded in ${took} ms on backend ${model.backend}`)
+  return model
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+// The command `torchless`: parses arguments, runs a command, ends with the right exit code.
+import { createRequire } from 'node:module'
+import { Command } from 'commander'
+import { reportFailure } from './failure.ts'
+import { addInspectCommand } from './inspect.ts'
+import { addLogitsCommand } from './logits.ts'
+import { addPerplexityCommand } from './perplexity.ts'
+import { addRunCommand } from './run.ts'
+import { addTokenizeCommand } from './tokenize.ts'
+
+const { version, description } = createRequire(import.meta.url)('../../package.json') as {
+  version: string
+  description: string
+}
+
+const program = new Command('torchless')
+  .description(description)
+  .version(version)
+  .enablePositionalOptions()
+  .showHelpAfterError(false)
+  .exitOverride()
+addRunCommand(program)
+addInspectCommand(program)
+addTokenizeCommand(program)
+addLogitsCommand(program)
+addPerplexityCommand(program)
+
+// A reader that has seen enough closes the pipe; that is no failure.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+
+const has = (flag: string) => process.argv.includes(flag)
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = await reportFailure(error, {
+    json: has('--json'),
+    debug: has('--debug'),
+    color: !has('--no-color'),
+  })
+}

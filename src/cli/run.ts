@@ -1,0 +1,117 @@
+// `torchless MODEL PROMPT`: goes on from a prompt.
+import { existsSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import type { Command } from 'commander'
+import { type GenerateOptions, listBackends } from '../api/index.ts'
+import { UsageError } from './failure.ts'
+import { interruptSignal } from './interrupt.ts'
+import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
+import { real, whole } from './numbers.ts'
+import { Terminal, type TerminalOptions } from './terminal.ts'
+
+type RunFlags = LoadFlags &
+  TerminalOptions & {
+    readonly maxTokens?: number
+    readonly temperature: number
+    readonly topK?: number
+    readonly topP?: number
+    readonly minP?: number
+    readonly repeatPenalty?: number
+    readonly presencePenalty?: number
+    readonly frequencyPenalty?: number
+    readonly repeatLastN: number
+    readonly seed?: number
+    readonly stop: readonly string[]
+    readonly ignoreEos?: boolean
+    readonly echo: boolean
+    readonly listBackends?: boolean
+  }
+
+export function addRunCommand(program: Command): void {
+  program
+    .argument('[model]', 'model file: GGUF, the first part of a split one')
+    .argument('[prompt]', 'text to go on from; - or nothing: standard input')
+    .option('--max-tokens <n>', 'longest response (default: max-seq-len / 4, from 2048 to 32768)', whole(1))
+    .option('--temperature <t>', '0 takes the best token always', real(0), 0.7)
+    .option('--top-k <k>', 'sample from the k best tokens only', whole(0, 2 ** 31 - 1))
+    .option('--top-p <p>', 'sample from the best tokens that together reach this probability', real(0, 1))
+    .option('--min-p <p>', 'drop tokens below this share of the best probability', real(0, 1))
+    .option('--repeat-penalty <r>', 'divide the logits of recent tokens', real(Number.MIN_VALUE))
+    .option('--presence-penalty <x>', 'subtract from the logits of recent tokens', real(-Number.MAX_VALUE))
+    .option('--frequency-penalty <x>', 'the same for each time they occur', real(-Number.MAX_VALUE))
+    .option('--repeat-last-n <n>', 'how far back penalties look; -1: everything', whole(-1), 64)
+    .option('--seed <n>', 'makes sampling repeatable', whole(0))
+    .option('--stop <text>', 'end before this text (repeatable)', (stop, all: string[]) => [...all, stop], [])
+    .option('--ignore-eos', 'go on where the model would end')
+    .option('--no-echo', 'print only what the model adds')
+    .option('--json', 'one JSON value a line')
+    .option('--list-backends', 'list the backends and whether they can be used here')
+    .addHelpText('after', '\nExample:\n  $ torchless stories260K.gguf "Once upon a time" --temperature 0')
+  addTerminalOptions(addLoadOptions(program)).action(run)
+}
+
+async function run(first: string | undefined, second: string | undefined, flags: RunFlags): Promise<void> {
+  const terminal = new Terminal(flags)
+  if (flags.listBackends) return printBackends(terminal)
+  const [path, given] =
+    second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
+  if (path === undefined)
+    throw new UsageError('no model was named; name a file: torchless MODEL.gguf "Once upon a time"')
+  const signal = interruptSignal()
+  const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
+  const model = await load(path, flags, terminal)
+  const bar = terminal.progress('prompt', 'tokens')
+  const generation = model.generate(prompt, { ...samplingOptions(flags), signal, onProgress: bar.update })
+  try {
+    if (flags.echo && !flags.json) await terminal.write(prompt)
+    for await (const piece of generation) {
+      bar.stop()
+      await (flags.json ? terminal.json({ text: piece }) : terminal.write(piece))
+    }
+  } finally {
+    bar.stop()
+    const { finish, usage, timings } = generation
+    if (flags.json && usage.prompt > 0)
+      await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
+    else if (!flags.json && usage.prompt > 0) await terminal.write('\n')
+    await model.dispose()
+  }
+  const { finish, usage, timings } = generation
+  if (usage.prompt + usage.completion >= model.contextLength && finish === 'length')
+    terminal.warn(`the context of ${model.contextLength} tokens is full`)
+  terminal.note(
+    `prompt ${usage.prompt} tokens, ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
+      `response ${usage.completion} tokens, ${timings.decodePerSecond.toFixed(1)} tokens/s`,
+  )
+}
+
+/** One positional argument is a model if it is a file, or is written like one. */
+function isModel(argument: string): boolean {
+  return existsSync(argument) || /\.gguf$/i.test(argument)
+}
+
+async function promptFromStdin(given: string | undefined): Promise<string> {
+  if (process.stdin.isTTY && given === undefined)
+    throw new UsageError('no prompt: give one after the model, or pipe it in')
+  return (await text(process.stdin)).replace(/\r?\n$/, '')
+}
+
+function samplingOptions(flags: RunFlags): GenerateOptions {
+  const { maxTokens, temperature, topK, topP, minP, repeatPenalty, presencePenalty, frequencyPenalty } = flags
+  const { repeatLastN, seed, stop, ignoreEos } = flags
+  return {
+    ...{ maxTokens, temperature, topK, topP, minP, repeatPenalty, presencePenalty, frequencyPenalty },
+    ...{ repeatLastN, seed, stop, ignoreEos },
+  }
+}
+
+async function printBackends(terminal: Terminal): Promise<void> {
+  const backends = await listBackends()
+  if (terminal.options.json) return terminal.json(backends)
+  for (const { name, unusable, devices, auto } of backends) {
+    const state = unusable ? `not usable: ${unusable}` : auto ? 'usable, taken by auto' : 'usable'
+    await terminal.write(`${name}: ${state}\n`)
+    for (const [i, device] of devices.entries())
+      await terminal.write(`  ${i}: ${device.name}, ${(device.memory / 2 ** 30).toFixed(1)} GiB\n`)
+  }
+}

@@ -1,0 +1,60 @@
+// Standard output and error as users and programs meet them: pieces, JSON, notes, progress, colours.
+import { SingleBar } from 'cli-progress'
+import colors from 'picocolors'
+
+export interface TerminalOptions {
+  readonly quiet?: boolean | undefined
+  readonly color?: boolean | undefined
+  readonly debug?: boolean | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Milliseconds of work before a progress bar shows. */
+const PATIENCE = 1000
+
+export class Terminal {
+  readonly paint: ReturnType<typeof colors.createColors>
+
+  constructor(readonly options: TerminalOptions) {
+    const allowed = options.color !== false && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+    this.paint = colors.createColors(allowed && process.stderr.isTTY === true)
+  }
+
+  /** To stdout; resolves when the text is on its way, so that a slow reader slows us down. */
+  async write(text: string): Promise<void> {
+    if (!process.stdout.write(text)) await new Promise<void>(resolve => process.stdout.once('drain', resolve))
+  }
+
+  /** One JSON value a line, to stdout. */
+  json(value: unknown): Promise<void> {
+    return this.write(`${JSON.stringify(value)}\n`)
+  }
+
+  /** A line for people, to stderr; silent with `--quiet`. */
+  note(line: string): void {
+    if (!this.options.quiet) process.stderr.write(`${this.paint.dim(line)}\n`)
+  }
+
+  warn(line: string): void {
+    if (!this.options.quiet) process.stderr.write(`${this.paint.yellow(`warning: ${line}`)}\n`)
+  }
+
+  debug(line: string): void {
+    if (this.options.debug) process.stderr.write(`${this.paint.dim(line)}\n`)
+  }
+
+  /** A progress bar on stderr for work that takes long, if a person is watching. */
+  progress(what: string, unit: string): { update(done: number, total: number): void; stop(): void } {
+    if (this.options.quiet || !process.stderr.isTTY) return { update() {}, stop() {} }
+    const started = performance.now()
+    const format = `${what} {bar} {value}/{total} ${unit}, {eta_formatted} left`
+    const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true })
+    return {
+      update(done, total) {
+        if (bar.isActive) bar.update(done)
+        else if (done < total && performance.now() - started > PATIENCE) bar.start(total, done)
+      },
+      stop: () => bar.stop(),
+    }
+  }
+}

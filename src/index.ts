@@ -1,0 +1,2 @@
+// The public library: re-exports src/api, nothing else.
+export * from './api/index.ts'
