@@ -66,3 +66,18 @@ export class DisposedError extends TorchlessError {
 
 /** An option or argument is out of range or of the wrong kind. */
 export class InvalidOptionError extends TorchlessError {}
+
+/** Bytes of a model cannot be had: no such file, no permission, a cut connection, a range beyond the end. */
+export class SourceError extends TorchlessError {
+  constructor(
+    /** The file or URL, as its Source is named. */
+    readonly file: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${problem}`, options)
+  }
+}
+
+/** A backend cannot run here: nothing is built for this machine and nothing can be, or a driver is missing. */
+export class BackendUnavailableError extends TorchlessError {}

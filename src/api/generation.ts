@@ -109,18 +109,18 @@ export class Generation implements AsyncIterable<string> {
         signal: o.signal,
         onProgress: o.onProgress,
       })
-      yield* this.#decode(tokens, tokenizer, new StopFilter(o.stop))
+      const decode = tokenizer.stream({ continues: prompt !== '' })
+      yield* this.#pass(tokens, decode, new StopFilter(o.stop))
     } finally {
       session.dispose()
     }
   }
 
-  async *#decode(
+  async *#pass(
     tokens: AsyncGenerator<number, 'stop' | 'length'>,
-    tokenizer: Tokenizer,
+    decode: (id?: number) => string,
     filter: StopFilter,
   ): AsyncGenerator<string, void, undefined> {
-    const decode = tokenizer.stream({ continues: true })
     const started = performance.now()
     let prefilled = started
     try {

@@ -23,7 +23,7 @@ export async function openModelFile(location: ModelLocation): Promise<ModelFile>
 async function openSource(location: ModelLocation): Promise<Source> {
   if (location instanceof Blob) return blobSource(location instanceof File ? location.name : 'blob', location)
   if (!(location instanceof URL)) return openFile(location)
-  return location.protocol === "file:" ? openFile(location) : openUrl(location)
+  return location.protocol === 'file:' ? openFile(location) : openUrl(location)
 }
 
 /** Another part of a split file, beside the first. */

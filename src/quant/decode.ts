@@ -1,10 +1,16 @@
-// Decoders generated from the formats' expressions: JavaScript functions to run here, C functions to compile.
-import { type Dialect, print } from './expr.ts'
+// Decodes rows of any block format to float32 in JavaScript, with code that is compiled from the format's
+// expressions. Must not know what any format looks like.
+import { InvalidOptionError } from '../errors.ts'
+import { blockStatements } from './block.ts'
+import { type FloatLoad, type FloatOperator, type IntLoad, Printer } from './expr.ts'
 import { bf16ToF32, f16ToF32 } from './half.ts'
-import { type QuantFormat, type QuantName, quants } from './quants.ts'
+import { bytesFor, type QuantName, quants } from './quants.ts'
 
-/** Decodes `elements` weights (whole blocks) from `bytes` at `byteOffset`, of any alignment. */
-export type Decoder = (
+/**
+ * Decodes `elements` weights, which must be whole blocks, from `byteOffset` (any alignment) of `bytes` into
+ * `out` from `outOffset`.
+ */
+export type DecodeRows = (
   bytes: Uint8Array,
   byteOffset: number,
   out: Float32Array,
@@ -12,84 +18,90 @@ export type Decoder = (
   elements: number,
 ) => void
 
-const javascript: Dialect = {
-  loads: {
-    u8: at => `bytes[b + ${at}]`,
-    i8: at => `(bytes[b + ${at}] << 24 >> 24)`,
-    u32: at => `view.getUint32(b + ${at}, true)`,
-    f16: at => `f16(bytes[b + ${at}] | bytes[b + ${at} + 1] << 8)`,
-    bf16: at => `bf16(bytes[b + ${at}] | bytes[b + ${at} + 1] << 8)`,
-    f32: at => `view.getFloat32(b + ${at}, true)`,
-  },
-  shiftRight: (a, b) => `(${a} >>> ${b})`,
-  toFloat: value => value,
-  rounded: expression => `fround(${expression})`,
-  select: (test, yes, no) => `(${test} ? ${yes} : ${no})`,
-}
+const compiled = new Map<QuantName, DecodeRows>()
 
-/** The prelude of a compilation unit defines the loads; see native/decode.h. */
-const c: Dialect = {
-  loads: {
-    u8: at => `(int)block[${at}]`,
-    i8: at => `(int)(signed char)block[${at}]`,
-    u32: at => `load_u32(block + ${at})`,
-    f16: at => `load_f16(block + ${at})`,
-    bf16: at => `load_bf16(block + ${at})`,
-    f32: at => `load_f32(block + ${at})`,
-  },
-  shiftRight: (a, b) => `(int)((unsigned)${a} >> ${b})`,
-  toFloat: value => `(float)${value}`,
-  rounded: expression => `(${expression})`,
-  select: (test, yes, no) => `(${test} ? ${yes} : ${no})`,
-}
-
-const decoders = new Map<QuantName, Decoder>()
-
-/** The decoder of a format; made once. */
-export function decodeRows(type: QuantName): Decoder {
-  let decoder = decoders.get(type)
-  if (!decoder) {
-    decoder = compile(quants[type])
-    decoders.set(type, decoder)
+/** The decoder of a format, compiled at the first call. */
+export function decodeRows(type: QuantName): DecodeRows {
+  let decode = compiled.get(type)
+  if (!decode) {
+    decode = checked(type, compile(type))
+    compiled.set(type, decode)
   }
-  return decoder
+  return decode
 }
 
-function compile(format: QuantFormat): Decoder {
-  const { elems, bytes, group } = format
-  const body = `return (bytes, byteOffset, out, outOffset, elements) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    for (let done = 0, b = byteOffset; done < elements; done += ${elems}, b += ${bytes}) {
-      for (let g = 0; g < ${elems / group}; g++) {
-        ${format.d ? `const d = ${print(format.d, javascript)}` : ''}
-        ${format.m ? `const m = ${print(format.m, javascript)}` : ''}
-        for (let i = g * ${group}; i < (g + 1) * ${group}; i++) out[outOffset + done + i] = ${value(format, javascript)}
-      }
-    }
-  }`
-  return new Function('f16', 'bf16', 'fround', body)(f16ToF32, bf16ToF32, Math.fround) as Decoder
-}
+/** A decoder without checks: of the bytes from `p`, into the elements from `o` to `end`. */
+type Loop = (bytes: Uint8Array, view: DataView, p: number, out: Float32Array, o: number, end: number) => void
 
-/** A C function that decodes one block: `static inline void decode_Q4_K(const unsigned char *block, float *out)`. */
-export function printDecoderC(format: QuantFormat): string {
-  const { name, elems, group } = format
-  const scales = [
-    ...(format.d ? [`    const float d = ${print(format.d, c)};`] : []),
-    ...(format.m ? [`    const float m = ${print(format.m, c)};`] : []),
-  ]
-  return [
-    `static inline void decode_${name}(const unsigned char *block, float *out) {`,
-    `  for (int g = 0; g < ${elems / group}; g++) {`,
-    ...scales,
-    `    for (int i = g * ${group}; i < (g + 1) * ${group}; i++) out[i] = ${value(format, c)};`,
-    '  }',
+function compile(type: QuantName): Loop {
+  const { elems, bytes } = quants[type]
+  const body = [
+    'return (bytes, view, p, out, o, end) => {',
+    `for (; o < end; o += ${elems}, p += ${bytes}) {`,
+    ...blockStatements(new JavaScriptPrinter(), quants[type]),
     '}',
-  ].join('\n')
+    '}',
+  ]
+  return new Function('f16', 'bf16', body.join('\n'))(f16ToF32, bf16ToF32) as Loop
 }
 
-/** d · q + m as far as the format has them. */
-function value(format: QuantFormat, dialect: Dialect): string {
-  const q = print(format.q, dialect)
-  const product = format.d ? dialect.rounded(`d * ${q}`) : q
-  return format.m ? dialect.rounded(`${product} + m`) : product
+/** Typed arrays are silent about indices out of range, so a wrong offset would decode to garbage. */
+function checked(type: QuantName, decode: Loop): DecodeRows {
+  return (bytes, byteOffset, out, outOffset, elements) => {
+    const end = outOffset + elements
+    if (byteOffset + bytesFor(type, elements) > bytes.length || end > out.length)
+      throw new InvalidOptionError(
+        `${elements} elements of ${type} from byte ${byteOffset} of ${bytes.length} ` +
+          `do not fit at ${outOffset} of ${out.length}`,
+      )
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    decode(bytes, view, byteOffset, out, outOffset, end)
+  }
+}
+
+class JavaScriptPrinter extends Printer {
+  load(load: IntLoad | FloatLoad, at: string): string {
+    const place = `p + ${at}`
+    switch (load) {
+      case 'u8':
+        return `bytes[${place}]`
+      case 'i8':
+        return `view.getInt8(${place})`
+      case 'f16':
+        return `f16(view.getUint16(${place}, true))`
+      case 'bf16':
+        return `bf16(view.getUint16(${place}, true))`
+      case 'f32':
+        return `view.getFloat32(${place}, true)`
+      default:
+        return load satisfies never
+    }
+  }
+
+  fromInt(a: string): string {
+    return a
+  }
+
+  /** Exact in float64 before it is rounded, or (a sum) with so many digits that rounding twice is the same. */
+  floatBinary(operator: FloatOperator, a: string, b: string): string {
+    return `Math.fround(${a} ${operator} ${b})`
+  }
+
+  declareInt(name: string, value: string): string {
+    return `const ${name} = ${value}`
+  }
+
+  declareFloat(name: string, value: string): string {
+    return `const ${name} = ${value}`
+  }
+
+  store(index: string, value: string): string {
+    return `out[o + ${index}] = ${value}`
+  }
+
+  /** A single pass is no loop: V8 would keep it, at half the speed for formats of one element a block. */
+  loop(variable: string, count: number, body: readonly string[]): string[] {
+    if (count === 1) return [this.declareInt(variable, '0'), ...body]
+    return [`for (let ${variable} = 0; ${variable} < ${count}; ${variable}++) {`, ...body, '}']
+  }
 }

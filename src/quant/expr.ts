@@ -1,21 +1,166 @@
-// The language that block formats are decoded in: integer and float32 expressions over the bytes of a block, and
-// the printer that every target language derives from. Must not know any format.
+// The language in which block formats say how they decode: integer and float32 expressions over the bytes of one
+// block, and the printer that every target language derives from. Must not know any format.
 
-/** Loads of little-endian values at any alignment. */
+/** Loads from the block, little-endian, at any alignment. */
 export type IntLoad = 'u8' | 'i8'
 export type FloatLoad = 'f16' | 'bf16' | 'f32'
+export type IntOperator = '+' | '-' | '*' | '&' | '|' | '<<' | '>>'
+export type FloatOperator = '+' | '*'
 
 type IntNode =
   | { readonly op: 'literal'; readonly value: number }
   | { readonly op: 'variable'; readonly name: string }
-  | { readonly op: IntLoad; readonly at: Int }
-  | { readonly op: IntOperator; readonly a: Int; readonly b: Int }
-  | { readonly op: 'select'; readonly if: Condition; readonly then: Int; readonly else: Int }
+  | { readonly op: 'load'; readonly load: IntLoad; readonly at: Int }
+  | { readonly op: 'binary'; readonly operator: IntOperator; readonly a: Int; readonly b: Int }
+  | { readonly op: 'select'; readonly condition: Condition; readonly yes: Int; readonly no: Int }
 
 type FloatNode =
   | { readonly op: 'variable'; readonly name: string }
-  | { readonly op: FloatLoad; readonly at: Int }
-  | { readonly op: 'fromInt' | 'neg'; readonly a: Int | Float }
-  | { readonly op: 'add' | 'mul'; readonly a: Float; readonly b: Float }
+  | { readonly op: 'load'; readonly load: FloatLoad; readonly at: Int }
+  | { readonly op: 'fromInt'; readonly a: Int }
+  | { readonly op: 'negate'; readonly a: Float }
+  | { readonly op: 'binary'; readonly operator: FloatOperator; readonly a: Float; readonly b: Float }
 
-type IntOperator = '+' | '-' | '*' | '&' | '|' | '<<' | '>>'
+type Condition = { readonly op: '<'; readonly a: Int; readonly b: Int }
+
+/** An integer; all intermediate values must fit into 31 bits, so that languages need not agree on overflow. */
+export class Int {
+  constructor(readonly node: IntNode) {}
+
+  add(b: Int | number): Int {
+    return this.#binary('+', b)
+  }
+
+  sub(b: Int | number): Int {
+    return this.#binary('-', b)
+  }
+
+  mul(b: Int | number): Int {
+    return this.#binary('*', b)
+  }
+
+  and(b: Int | number): Int {
+    return this.#binary('&', b)
+  }
+
+  or(b: Int | number): Int {
+    return this.#binary('|', b)
+  }
+
+  shl(b: Int | number): Int {
+    return this.#binary('<<', b)
+  }
+
+  shr(b: Int | number): Int {
+    return this.#binary('>>', b)
+  }
+
+  less(b: Int | number): Condition {
+    return { op: '<', a: this, b: int(b) }
+  }
+
+  /** Exact below 2^24. */
+  toFloat(): Float {
+    return new Float({ op: 'fromInt', a: this })
+  }
+
+  #binary(operator: IntOperator, b: Int | number): Int {
+    return new Int({ op: 'binary', operator, a: this, b: int(b) })
+  }
+}
+
+/** A float32; every operation rounds. */
+export class Float {
+  constructor(readonly node: FloatNode) {}
+
+  add(b: Float): Float {
+    return new Float({ op: 'binary', operator: '+', a: this, b })
+  }
+
+  mul(b: Float): Float {
+    return new Float({ op: 'binary', operator: '*', a: this, b })
+  }
+
+  negate(): Float {
+    return new Float({ op: 'negate', a: this })
+  }
+}
+
+export type Expr = Int | Float
+
+export const int = (value: Int | number): Int =>
+  typeof value === 'number' ? new Int({ op: 'literal', value }) : value
+export const intVariable = (name: string): Int => new Int({ op: 'variable', name })
+export const floatVariable = (name: string): Float => new Float({ op: 'variable', name })
+/** Loads at a byte offset from the start of the block. */
+export const u8 = (at: Int | number): Int => new Int({ op: 'load', load: 'u8', at: int(at) })
+export const i8 = (at: Int | number): Int => new Int({ op: 'load', load: 'i8', at: int(at) })
+export const f16 = (at: Int | number): Float => new Float({ op: 'load', load: 'f16', at: int(at) })
+export const bf16 = (at: Int | number): Float => new Float({ op: 'load', load: 'bf16', at: int(at) })
+export const f32 = (at: Int | number): Float => new Float({ op: 'load', load: 'f32', at: int(at) })
+/** Either side may be evaluated though the other is taken, so both must stay inside the block. */
+export const select = (condition: Condition, yes: Int, no: Int): Int =>
+  new Int({ op: 'select', condition, yes, no })
+
+/**
+ * Turns expressions, and the few statements round them, into source text. What it prints by itself is valid C
+ * and JavaScript; the abstract members are where languages differ, and one that differs more overrides more.
+ */
+export abstract class Printer {
+  abstract load(load: IntLoad | FloatLoad, at: string): string
+  /** The float32 of an integer. */
+  abstract fromInt(a: string): string
+  abstract floatBinary(operator: FloatOperator, a: string, b: string): string
+  abstract declareInt(name: string, value: string): string
+  abstract declareFloat(name: string, value: string): string
+  /** Stores `value` as element `index` of the decoded block. */
+  abstract store(index: string, value: string): string
+  /** Runs the body `count` times, `variable` being the number of the pass, from 0. */
+  abstract loop(variable: string, count: number, body: readonly string[]): string[]
+
+  intBinary(operator: IntOperator, a: string, b: string): string {
+    return `(${a} ${operator} ${b})`
+  }
+
+  select(condition: string, yes: string, no: string): string {
+    return `(${condition} ? ${yes} : ${no})`
+  }
+
+  int({ node }: Int): string {
+    switch (node.op) {
+      case 'literal':
+        return `${node.value}`
+      case 'variable':
+        return node.name
+      case 'load':
+        return this.load(node.load, this.int(node.at))
+      case 'binary':
+        return this.intBinary(node.operator, this.int(node.a), this.int(node.b))
+      case 'select':
+        return this.select(this.condition(node.condition), this.int(node.yes), this.int(node.no))
+      default:
+        return node satisfies never
+    }
+  }
+
+  float({ node }: Float): string {
+    switch (node.op) {
+      case 'variable':
+        return node.name
+      case 'load':
+        return this.load(node.load, this.int(node.at))
+      case 'fromInt':
+        return this.fromInt(this.int(node.a))
+      case 'negate':
+        return `(-${this.float(node.a)})`
+      case 'binary':
+        return this.floatBinary(node.operator, this.float(node.a), this.float(node.b))
+      default:
+        return node satisfies never
+    }
+  }
+
+  condition({ op, a, b }: Condition): string {
+    return `${this.int(a)} ${op} ${this.int(b)}`
+  }
+}

@@ -1,46 +1,86 @@
-// IEEE half precision and bfloat16 to float32 and back, as bit patterns. Knows no format.
+// The two 16-bit float types, f16 (IEEE binary16) and bf16 (the upper half of a float32), to float32 and back,
+// rounding to nearest, ties to even. Must not know block formats.
 
-const word = new Uint32Array(1)
-const single = new Float32Array(word.buffer)
-const halves = new Float32Array(0x10000).map((_, bits) => halfValue(bits))
+const float = new Float32Array(1)
+const bits = new Int32Array(float.buffer)
 
-function halfValue(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 0x3ff
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+/** Value by bits; 256 KiB that replace branches on subnormals and infinities. */
+const f16Values = Float32Array.from({ length: 1 << 16 }, (_, i) => widen(i))
+
+/** The value of f16 bits. */
+export function f16ToF32(half: number): number {
+  return f16Values[half]!
 }
 
-export function f16ToF32(bits: number): number {
-  return halves[bits]!
-}
-
-/** Rounds to nearest, ties to even; too large becomes infinite. */
+/** The f16 bits of a float32. */
 export function f32ToF16(value: number): number {
-  single[0] = value
-  const bits = word[0]!
-  const sign = (bits >>> 16) & 0x8000
-  const magnitude = bits & 0x7fffffff
-  if (magnitude > 0x7f800000) return sign | 0x7e00
-  if (magnitude >= 0x477ff000) return sign | 0x7c00
+  float[0] = value
+  const sign = (bits[0]! >>> 16) & 0x8000
+  const magnitude = bits[0]! & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00 // NaN
+  if (magnitude >= 0x477ff000) return sign | 0x7c00 // from 65,520, half-way to what would be 2^16
   if (magnitude < 0x38800000) {
-    // Subnormal: adding a half rounds to multiples of 2^-24, which are then the lowest bits.
-    single[0] = Math.abs(single[0]!) + 0.5
-    return sign | (word[0]! - 0x3f000000)
+    // Next to 0.5, float32 has the spacing of f16's subnormals, 2^-24: the addition rounds.
+    float[0] = Math.abs(float[0]!) + 0.5
+    return sign | (bits[0]! - 0x3f000000)
   }
-  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
+  return sign | roundOff(magnitude - 0x38000000, 13)
 }
 
-export function bf16ToF32(bits: number): number {
-  word[0] = bits << 16
-  return single[0]!
+/** The value of bf16 bits. */
+export function bf16ToF32(half: number): number {
+  bits[0] = half << 16
+  return float[0]!
 }
 
-/** Rounds to nearest, ties to even. */
+/** The bf16 bits of a float32. */
 export function f32ToBf16(value: number): number {
-  single[0] = value
-  const bits = word[0]!
-  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) | 0x40) & 0xffff
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff
+  float[0] = value
+  const word = bits[0]!
+  if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x40 // a NaN must not round to an infinity
+  return ((word >>> 16) & 0x8000) | roundOff(word & 0x7fffffff, 16)
+}
+
+/** Values of f16 bits, one by one. */
+export function f16sToF32s(halves: Uint16Array): Float32Array {
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) values[i] = f16Values[halves[i]!]!
+  return values
+}
+
+/** f16 bits of float32 values, one by one. */
+export function f32sToF16s(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < values.length; i++) halves[i] = f32ToF16(values[i]!)
+  return halves
+}
+
+/** Values of bf16 bits, one by one. */
+export function bf16sToF32s(halves: Uint16Array): Float32Array {
+  const words = new Int32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16
+  return new Float32Array(words.buffer)
+}
+
+/** bf16 bits of float32 values, one by one. */
+export function f32sToBf16s(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < values.length; i++) halves[i] = f32ToBf16(values[i]!)
+  return halves
+}
+
+/** Drops the lowest `count` bits, to nearest, ties to even; a carry into the exponent is the right one. */
+function roundOff(word: number, count: number): number {
+  const half = 1 << (count - 1)
+  return (word + half - 1 + ((word >> count) & 1)) >>> count
+}
+
+/** float32 value of f16 bits, by moving the fields to where float32 has them. */
+function widen(half: number): number {
+  const exponent = half & 0x7c00
+  // An infinity or NaN has the greatest exponent in both types.
+  bits[0] = ((half & 0x7fff) << 13) | (exponent === 0x7c00 ? 0x7f800000 : 0)
+  // The biases, 127 and 15, differ by 112; multiplying makes subnormals right as well.
+  const value = exponent === 0x7c00 ? float[0]! : float[0]! * 2 ** 112
+  return half & 0x8000 ? -value : value
 }

@@ -1,0 +1,21 @@
+// The decode of one block as statements, in whatever language the printer prints. Must not know any format.
+import { floatVariable, Int, intVariable, type Printer } from './expr.ts'
+import { element, group, type QuantFormat } from './quants.ts'
+
+/** Statements that store all values of a block, first to last; `d` and `m` are computed once a group. */
+export function blockStatements(printer: Printer, format: QuantFormat): string[] {
+  const { elems, group: size, q, d, m } = format
+  let value = q instanceof Int ? q.toFloat() : q
+  if (d) value = value.mul(floatVariable('d'))
+  if (m) value = value.add(floatVariable('m'))
+  const [g, i] = [printer.int(group), printer.int(element)]
+  const lane = intVariable('k')
+  return printer.loop(g, elems / size, [
+    ...(d ? [printer.declareFloat('d', printer.float(d))] : []),
+    ...(m ? [printer.declareFloat('m', printer.float(m))] : []),
+    ...printer.loop(printer.int(lane), size, [
+      printer.declareInt(i, printer.int(group.mul(size).add(lane))),
+      printer.store(i, printer.float(value)),
+    ]),
+  ])
+}

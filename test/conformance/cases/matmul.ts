@@ -1,0 +1,133 @@
+// Matrix products: every format, odd numbers of rows, several weights at once, and whatever is fused into them.
+import { fuseNorms, fuseResiduals, mergeMatmuls } from '../../../src/graph/optimize.ts'
+import { type QuantName, quants } from '../../../src/quant/quants.ts'
+import { blockTypes, plainTypes } from '../bytes.ts'
+import { type CaseMaker, define, eachTokenCount } from '../case.ts'
+
+const ODD_ROWS = [1, 3, 33, 127]
+
+/** One input, matrices of one type with odd numbers of rows. */
+function typeCase(type: QuantName, inner: number, misalign = 0): CaseMaker {
+  const place = misalign === 0 ? '' : `, weights ${misalign} bytes off`
+  return define(
+    `matmul: ${type}, ${inner} columns${place}`,
+    { passes: [mergeMatmuls] },
+    r => {
+      const x = r.input(inner)
+      return r.join(
+        ODD_ROWS.map((rows, i) => r.g.matmul(x, r.weight(type, [rows, inner], misalign && misalign + i))),
+      )
+    },
+    eachTokenCount,
+  )
+}
+
+/** Types that rotate through the parts of a mixed matmul: neighbours decode differently. */
+const mixed: readonly QuantName[] = [...plainTypes, ...blockTypes]
+
+interface Fused {
+  readonly norm?: boolean
+  readonly biases?: boolean
+  readonly residual?: boolean
+}
+
+/** `x · Wᵀ`, for each of the types one W, with what is to be fused around it. */
+function mixedCase(name: string, types: readonly QuantName[], fused: Fused): CaseMaker {
+  const inner = 256
+  return define(
+    `matmul: ${name}`,
+    { passes: [mergeMatmuls, fuseNorms, fuseResiduals] },
+    r => {
+      const x = r.input(inner)
+      const normed = fused.norm ? r.g.rmsNorm(x, r.gain(inner), 1e-5) : x
+      const parts = types.map((type, i) => {
+        const rows = 17 + 2 * i
+        const bias = fused.biases && i % 3 !== 1 ? r.weight('F32', [rows], i) : undefined
+        // What is to be added has to be there before the product: otherwise the addition stays by itself.
+        const residual = fused.residual ? r.input(rows) : undefined
+        const product = r.g.matmul(normed, r.weight(type, [rows, inner], i), bias)
+        return residual ? r.g.add(residual, product) : product
+      })
+      return r.join(parts)
+    },
+    eachTokenCount,
+  )
+}
+
+/** The rows that want logits, then the product: R and not T rows. */
+function rowsCase(type: QuantName): CaseMaker {
+  return define(
+    `matmul: of the wanted rows, ${type}`,
+    { passes: [mergeMatmuls, fuseNorms] },
+    r => {
+      const wanted = r.g.rows(r.input(256))
+      const normed = r.g.rmsNorm(wanted, r.gain(256), 1e-6)
+      return r.g.matmul(normed, r.weight(type, [127, 256]), r.weight('F32', [127]))
+    },
+    s => {
+      const sequence = s.create()
+      s.step([[sequence, 33]])
+      s.step([[sequence, 33]], { rows: [0, 1, 5, 31, 32] })
+      s.step([[sequence, 33]], { rows: [32] })
+      s.step([[sequence, 7]], { rows: [] })
+      s.step([[sequence, 1]])
+    },
+  )
+}
+
+export const matmulCases: readonly CaseMaker[] = [
+  ...plainTypes.flatMap(type => [5, 67, 64].map(inner => typeCase(type, inner))),
+  ...plainTypes.map(type => typeCase(type, 67, 1)),
+  ...blockTypes.flatMap(type => [1, 3].map(blocks => typeCase(type, blocks * quants[type].elems))),
+  ...blockTypes.map(type => typeCase(type, 2 * quants[type].elems, 1)),
+  mixedCase('every type at once', mixed, {}),
+  mixedCase('every type, some with a bias', mixed, { biases: true }),
+  mixedCase('every type, normed', mixed, { norm: true }),
+  mixedCase('every type, normed, some with a bias', [...mixed].reverse(), { norm: true, biases: true }),
+  ...mixed.map(type =>
+    mixedCase(`${type}, normed, bias and residual`, [type], { norm: true, biases: true, residual: true }),
+  ),
+  define(
+    'matmul: with a residual, not normed',
+    { passes: [fuseResiduals] },
+    r => {
+      const [x, residual] = [r.input(67), r.input(33)]
+      return r.g.add(r.g.matmul(x, r.weight('F16', [33, 67])), residual)
+    },
+    eachTokenCount,
+  ),
+  define(
+    'matmul: its own input as residual',
+    { passes: [fuseNorms, fuseResiduals] },
+    r => {
+      const x = r.input(64)
+      return r.g.add(x, r.g.matmul(r.g.rmsNorm(x, r.weight('F32', [64]), 1e-5), r.weight('F32', [64, 64])))
+    },
+    eachTokenCount,
+  ),
+  define(
+    'matmul: gain and biases that are no F32',
+    { passes: [mergeMatmuls, fuseNorms] },
+    r => {
+      const normed = r.g.rmsNorm(r.input(67), r.weight('F16', [67], 1), 1e-5)
+      return r.join(
+        plainTypes.map(type => r.g.matmul(normed, r.weight('F32', [9, 67]), r.weight(type, [9], 1))),
+      )
+    },
+    eachTokenCount,
+  ),
+  ...(['F32', 'F16'] as const).map(rowsCase),
+  ...blockTypes.map(rowsCase),
+]
+
+/** Shapes of real layers. */
+export const largeMatmulCases: readonly CaseMaker[] = mixed.map(type =>
+  define(
+    `matmul: ${type}, 1031 rows of 2048 columns`,
+    { maxTokens: 128, maxRows: 128, vocabulary: 64 },
+    r => r.g.matmul(r.input(2048), r.weight(type, [1031, 2048])),
+    s => {
+      for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
+    },
+  ),
+)

@@ -1,0 +1,237 @@
+// The oracle of the reference backend: every operation by its textbook formula in float64. Keeps keys and values
+// by sequence and position, and so knows nothing of blocks, slots and tables.
+import type { KvDType } from '../../src/backends/backend.ts'
+import type { Op, RopeParams, Tensor, Weight } from '../../src/graph/ops.ts'
+import { decodeRows } from '../../src/quant/decode.ts'
+import { f16ToF32, f32ToF16 } from '../../src/quant/half.ts'
+import type { CaseWeight, ConformanceCase, Step } from './case.ts'
+
+type Matrix = Float64Array[]
+
+/** All logits of each step, row after row. */
+export function naive(c: ConformanceCase): Float64Array[] {
+  const evaluator = new Evaluator(c)
+  return c.steps.map(step => evaluator.step(step))
+}
+
+interface CachedRow {
+  readonly key: Float64Array
+  readonly value: Float64Array
+}
+
+class Evaluator {
+  readonly #case: ConformanceCase
+  /** By cache, sequence and position. */
+  readonly #cached: Map<number, (CachedRow | undefined)[]>[]
+  readonly #decoded = new Map<string, Matrix>()
+
+  constructor(c: ConformanceCase) {
+    this.#case = c
+    this.#cached = c.program.caches.map(() => new Map())
+  }
+
+  step(step: Step): Float64Array {
+    for (const { from, to, length } of step.forks)
+      for (const cached of this.#cached) cached.set(to, (cached.get(from) ?? []).slice(0, length))
+    const values = new Map<number, Matrix>()
+    for (const op of this.#case.program.ops) {
+      const made = this.#run(op, step, tensor => values.get(tensor.id)!)
+      made.forEach((matrix, i) => {
+        values.set(op.outputs[i]!.id, matrix)
+      })
+    }
+    return Float64Array.from(values.get(this.#case.program.logits.id)!.flatMap(row => [...row]))
+  }
+
+  /** The values of the operation's outputs, one matrix each. */
+  #run(op: Op, step: Step, of: (tensor: Tensor) => Matrix): Matrix[] {
+    const { tokens, positions, rows } = step.batch
+    const x = op.inputs.map(of)
+    switch (op.kind) {
+      case 'embed': {
+        const table = this.#matrix(op.weights[0]!)
+        return [[...tokens].map(token => table[token]!)]
+      }
+      case 'rows':
+        return [[...rows].map(row => x[0]![row]!)]
+      case 'matmul':
+        return this.#matmul(op, x)
+      case 'rmsNorm':
+        return [x[0]!.map(row => rmsNorm(row, this.#vector(op.weights[0]!), op.params.eps))]
+      case 'add':
+        return [x[0]!.map((row, r) => row.map((value, i) => value + x[1]![r]![i]!))]
+      case 'gate':
+        return [x[0]!.map((row, r) => row.map((value, i) => silu(value) * x[1]![r]![i]!))]
+      case 'rope':
+        return [this.#rotate(op.params, op.weights[0], x[0]!, positions)]
+      case 'cacheWrite':
+        return this.#cacheWrite(op, x, step)
+      case 'attention':
+        return [this.#attention(op, x[0]!, step)]
+      default:
+        return op satisfies never
+    }
+  }
+
+  /** One list of weights: the norm's gain if there is one, then for each part its matrix and perhaps its bias. */
+  #matmul(op: Op<'matmul'>, x: Matrix[]): Matrix[] {
+    const { norm, biases, residual } = op.params
+    const weights = [...op.weights]
+    const gain = norm ? this.#vector(weights.shift()!) : undefined
+    const input = gain ? x[0]!.map(row => rmsNorm(row, gain, norm!.eps)) : x[0]!
+    return biases.map(biased => {
+      const matrix = this.#matrix(weights.shift()!)
+      const bias = biased ? this.#vector(weights.shift()!) : undefined
+      return input.map((row, r) =>
+        Float64Array.from(matrix, (weightRow, o) => {
+          let sum = bias ? bias[o]! : 0
+          if (residual) sum += x[1]![r]![o]!
+          return sum + inner(row, weightRow)
+        }),
+      )
+    })
+  }
+
+  #cacheWrite(op: Op<'cacheWrite'>, [k, v, q]: Matrix[], step: Step): Matrix[] {
+    const { rope, cache } = op.params
+    const { positions } = step.batch
+    const rotate = (x: Matrix) => (rope ? this.#rotate(rope, op.weights[0], x, positions) : x)
+    const store = this.#case.limits.kvDType
+    rotate(k!).forEach((key, t) => {
+      this.#history(cache, step, t)[positions[t]!] = { key: stored(key, store), value: stored(v![t]!, store) }
+    })
+    return q ? [[], rotate(q)] : [[]]
+  }
+
+  /** Scores of all visible positions, their softmax, the weighted sum: nothing is streamed. */
+  #attention(op: Op<'attention'>, q: Matrix, step: Step): Matrix {
+    const { cache, heads, scale } = op.params
+    const { group, kvHeads, keyDim, valueDim } = this.#case.program.caches[cache]!
+    const spec = this.#case.program.groups[group]!
+    return q.map((row, t) => {
+      const end = step.batch.positions[t]! + 1
+      const seen = this.#history(cache, step, t).slice(
+        spec.kind === 'window' ? Math.max(0, end - spec.window) : 0,
+        end,
+      )
+      const out = new Float64Array(heads * valueDim)
+      // A row that was never written: the token's answer is undefined, and nobody may want it.
+      if (seen.length === 0 || seen.includes(undefined)) return out.fill(Number.NaN)
+      for (let head = 0; head < heads; head++) {
+        const kvHead = Math.floor((head * kvHeads) / heads)
+        const query = row.slice(head * keyDim, (head + 1) * keyDim)
+        const scores = seen.map(
+          cached => scale * inner(query, cached!.key.subarray(kvHead * keyDim, (kvHead + 1) * keyDim)),
+        )
+        const greatest = scores.reduce((a, b) => Math.max(a, b))
+        const powers = scores.map(score => Math.exp(score - greatest))
+        const total = powers.reduce((a, b) => a + b)
+        seen.forEach((cached, i) => {
+          for (let d = 0; d < valueDim; d++)
+            out[head * valueDim + d]! += (powers[i]! / total) * cached!.value[kvHead * valueDim + d]!
+        })
+      }
+      return out
+    })
+  }
+
+  /** What token t's sequence has written to a cache, by position. */
+  #history(cache: number, step: Step, t: number): (CachedRow | undefined)[] {
+    const id = step.sequences[step.batch.sequence[t]!]!
+    const cached = this.#cached[cache]!
+    if (!cached.has(id)) cached.set(id, [])
+    return cached.get(id)!
+  }
+
+  /** Pair i of each head, taken as a complex number, times magnitude · e^(i · angle). */
+  #rotate(params: RopeParams, divisors: Weight | undefined, x: Matrix, positions: Int32Array): Matrix {
+    const { headDim, layout, frequencies, magnitude } = params
+    const divisor = divisors ? this.#vector(divisors) : undefined
+    const pairs = frequencies.length
+    return x.map((row, t) => {
+      const out = row.slice()
+      for (let head = 0; head < row.length / headDim; head++)
+        frequencies.forEach((frequency, i) => {
+          const angle = positions[t]! * (frequency / (divisor ? divisor[i]! : 1))
+          const re = head * headDim + (layout === 'adjacent' ? 2 * i : i)
+          const im = head * headDim + (layout === 'adjacent' ? 2 * i + 1 : pairs + i)
+          out[re] = magnitude * (row[re]! * Math.cos(angle) - row[im]! * Math.sin(angle))
+          out[im] = magnitude * (row[re]! * Math.sin(angle) + row[im]! * Math.cos(angle))
+        })
+      return out
+    })
+  }
+
+  #vector(weight: Weight): Float64Array {
+    return this.#matrix(weight)[0]!
+  }
+
+  /** Rows of a weight; a vector is one row. */
+  #matrix({ name, shape }: Weight): Matrix {
+    let rows = this.#decoded.get(name)
+    if (!rows) {
+      const width = shape.at(-1)!
+      const all = decode(this.#case.weights[name]!)
+      rows = Array.from({ length: all.length / width }, (_, r) => all.subarray(r * width, (r + 1) * width))
+      this.#decoded.set(name, rows)
+    }
+    return rows
+  }
+}
+
+function decode({ type, shape, bytes }: CaseWeight): Float64Array {
+  const elements = shape.reduce((product, dim) => product * dim, 1)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const each = (value: (i: number) => number) => Float64Array.from({ length: elements }, (_, i) => value(i))
+  switch (type) {
+    case 'F32':
+      return each(i => view.getFloat32(4 * i, true))
+    case 'F16':
+      return each(i => half(view.getUint16(2 * i, true)))
+    case 'BF16':
+      return each(i => {
+        const word = new DataView(new ArrayBuffer(4))
+        word.setUint16(0, view.getUint16(2 * i, true))
+        return word.getFloat32(0)
+      })
+    default: {
+      const out = new Float32Array(elements)
+      decodeRows(type)(bytes, 0, out, 0, elements)
+      return Float64Array.from(out)
+    }
+  }
+}
+
+/** IEEE 754 binary16, finite. */
+function half(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  const size = exponent === 0 ? (bits & 1023) * 2 ** -24 : (1024 + (bits & 1023)) * 2 ** (exponent - 25)
+  return bits & 0x8000 ? -size : size
+}
+
+function stored(row: Float64Array, kvDType: KvDType): Float64Array {
+  return kvDType === 'f32' ? row : row.map(value => f16ToF32(f32ToF16(value)))
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}
+
+/** Runs of the gain's length, each by itself. */
+function rmsNorm(row: Float64Array, gain: Float64Array, eps: number): Float64Array {
+  const out = row.slice()
+  for (let start = 0; start < row.length; start += gain.length) {
+    const run = row.subarray(start, start + gain.length)
+    const size = Math.sqrt(inner(run, run) / run.length + eps)
+    run.forEach((value, i) => {
+      out[start + i] = (value / size) * gain[i]!
+    })
+  }
+  return out
+}
+
+function silu(x: number): number {
+  return x / (1 + Math.exp(-x))
+}

@@ -1,0 +1,176 @@
+// The conformance suite: runs every case on a backend and compares with an oracle. Nothing here knows a backend.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Backend, Logits, Want } from '../../src/backends/backend.ts'
+import { DisposedError } from '../../src/errors.ts'
+
+import { columns, type Program } from '../../src/graph/ops.ts'
+import { blockTypes } from './bytes.ts'
+import { type CaseMaker, type ConformanceCase, type Step, weightSource } from './case.ts'
+import { forkedCase } from './cases/attention.ts'
+
+/** All logits of each step of a case, row after row. */
+export type Oracle = (c: ConformanceCase) => Promise<readonly ArrayLike<number>[]>
+
+export interface ConformanceOptions {
+  readonly cases: readonly CaseMaker[]
+  /** Whether matmuls with block formats quantize their input: their limit is wider then. */
+  readonly quantizesActivations?: boolean
+}
+
+/** NMSE allowed a matmul where 8-bit activations are compared with float activations. */
+const QUANTIZED_LIMIT = 1e-4
+
+/** Another backend as the oracle. */
+export function backendOracle(open: () => Backend): Oracle {
+  return async c => {
+    const backend = open()
+    try {
+      return await runCase(backend, c)
+    } finally {
+      await backend.dispose()
+    }
+  }
+}
+
+/** Declares one test a case, and what every Executable promises besides. */
+export function conformance(
+  name: string,
+  open: () => Backend,
+  oracle: Oracle,
+  { cases, quantizesActivations = false }: ConformanceOptions,
+): void {
+  describe(`${name} conforms`, () => {
+    let backend: Backend
+    const outcomes = new Map<string, { name: string; logits: Float32Array }>()
+    beforeAll(() => {
+      backend = open()
+    })
+    afterAll(() => backend.dispose())
+
+    for (const { name, make } of cases)
+      test(name, async () => {
+        const c = make()
+        const quantized = quantizesActivations ? quantizedMatmuls(c.program) : 0
+        const limit = Math.max(c.tolerance, quantized * QUANTIZED_LIMIT)
+        const expected = await oracle(c)
+        const found = await runCase(backend, c)
+        c.steps.forEach((step, i) => {
+          expectClose(found[i]!, expected[i]!, limit, describeStep(c, step, i))
+        })
+        if (c.outcome === undefined) return
+        const logits = Float32Array.from(found.flatMap(values => [...values]))
+        const other = outcomes.get(c.outcome)
+        if (other) expectClose(logits, other.logits, limit, `the same logits as '${other.name}'`)
+        else outcomes.set(c.outcome, { name, logits })
+      })
+    promises(open)
+  })
+}
+
+/** What an Executable promises beyond right numbers. */
+function promises(open: () => Backend): void {
+  const c = forkedCase.make()
+
+  test('steps asked for at once run in order', async () => {
+    const [backend, other] = [open(), open()]
+    const inTurn = await runCase(backend, c)
+    const executable = await other.compile(c.program, weightSource(c), c.limits)
+    const atOnce = await Promise.all(c.steps.map(step => executable.step(step.batch, step.want)))
+    expect(atOnce.map(({ values }) => values)).toEqual(inTurn)
+    await executable.dispose()
+    await Promise.all([backend.dispose(), other.dispose()])
+  })
+
+  test('an aborted step rejects with the reason, and has made its copies', async () => {
+    const backend = open()
+    const expected = await runCase(backend, c)
+    const executable = await backend.compile(c.program, weightSource(c), c.limits)
+    for (const [i, { batch }] of c.steps.entries()) {
+      const reason = new Error('enough')
+      await expect(executable.step(batch, 'full', AbortSignal.abort(reason))).rejects.toBe(reason)
+      const again = await executable.step({ ...batch, copies: new Int32Array() }, 'full')
+      expect(again.values).toEqual(expected[i])
+    }
+    await executable.dispose()
+    await backend.dispose()
+  })
+
+  test('after dispose, steps reject', async () => {
+    const backend = open()
+    const executable = await backend.compile(c.program, weightSource(c), c.limits)
+    const running = executable.step(c.steps[0]!.batch, 'full')
+    await executable.dispose()
+    expect((await running).rows).toBe(c.steps[0]!.batch.rows.length)
+    await expect(executable.step(c.steps[0]!.batch, 'full')).rejects.toThrow(DisposedError)
+    await backend.dispose()
+  })
+}
+
+/** Full logits of each step; where a step wants less, that is compared with the full logits of the same step. */
+async function runCase(backend: Backend, c: ConformanceCase): Promise<Float32Array[]> {
+  const executable = await backend.compile(c.program, weightSource(c), c.limits)
+  try {
+    const all: Float32Array[] = []
+    for (const step of c.steps) {
+      const full = await executable.step(step.batch, 'full')
+      const shape = { rows: step.batch.rows.length, width: columns(c.program.logits) }
+      expect({ rows: full.rows, width: full.width, ids: full.ids }).toEqual({ ...shape, ids: undefined })
+      expect(full.values.length).toBe(shape.rows * shape.width)
+      all.push(full.values)
+      if (step.want === 'full') continue
+      expect(await executable.step(step.batch, step.want)).toEqual(select(full, step.want))
+    }
+    return all
+  } finally {
+    await executable.dispose()
+  }
+}
+
+/** The best of each row by sorting it: greatest first, equal ones by id. */
+function select({ rows, width, values }: Logits, want: Exclude<Want, 'full'>): Logits {
+  const count = want === 'argmax' ? 1 : Math.min(want.top, width)
+  const best = Array.from({ length: rows }, (_, row) => {
+    const at = (id: number) => values[row * width + id]!
+    const ids = Array.from({ length: width }, (_, id) => id)
+    const ordered = ids.sort((a, b) => at(b) - at(a) || a - b).slice(0, count)
+    return ordered.map(id => ({ id, value: at(id) }))
+  }).flat()
+  return {
+    rows,
+    width: count,
+    ids: Int32Array.from(best, ({ id }) => id),
+    values: Float32Array.from(best, ({ value }) => value),
+  }
+}
+
+/** How many quantized inputs there are: in a whole model their errors add up. */
+function quantizedMatmuls(program: Program): number {
+  return program.ops.filter(
+    ({ kind, weights }) =>
+      kind === 'matmul' && weights.some(({ type }) => blockTypes.some(name => name === type)),
+  ).length
+}
+
+function describeStep({ steps }: ConformanceCase, { batch }: Step, index: number): string {
+  return `step ${index + 1} of ${steps.length} (T = ${batch.tokens.length}, R = ${batch.rows.length})`
+}
+
+/** Fails with the place that is furthest off, which tells more than an average. */
+function expectClose(
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  limit: number,
+  what: string,
+): void {
+  expect(found.length, what).toBe(expected.length)
+  let [error, power, worst] = [0, 0, 0]
+  for (let i = 0; i < expected.length; i++) {
+    const difference = (found[i]! - expected[i]!) ** 2
+    error += difference
+    power += expected[i]! ** 2
+    if (!(difference <= (found[worst]! - expected[worst]!) ** 2)) worst = i
+  }
+  if (error === 0) return
+  const message = `${what}: value ${worst}: expected ${expected[worst]}, found ${found[worst]}; NMSE`
+  expect(error / power, message).toBeLessThanOrEqual(limit)
+}

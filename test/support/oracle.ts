@@ -1,0 +1,26 @@
+// Models with answers that other engines computed, in the folder that TORCHLESS_ORACLE names. Tests that need it
+// say so in their name and are skipped without it; every part is tested by fixtures of the project as well.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe } from 'vitest'
+
+const folder = process.env.TORCHLESS_ORACLE
+
+/** A group of tests that runs only where the oracle is. */
+export function describeOracle(name: string, tests: () => void): void {
+  describe.skipIf(folder === undefined)(`${name} (needs TORCHLESS_ORACLE)`, tests)
+}
+
+export function oraclePath(...parts: string[]): string {
+  return join(folder ?? '', ...parts)
+}
+
+export function oracleJson<T>(...parts: string[]): T {
+  return JSON.parse(readFileSync(oraclePath(...parts), 'utf8')) as T
+}
+
+/** Little-endian float32 values of a file. */
+export function oracleFloats(...parts: string[]): Float32Array {
+  const bytes = readFileSync(oraclePath(...parts))
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
