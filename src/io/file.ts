@@ -1,8 +1,7 @@
-// A Source over a file of this machine, mapped or read in pieces. Knows nothing of what the bytes mean.
+// A Source over a file of this machine, read in pieces. Knows nothing of what the bytes mean.
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
-import { fileMapper } from './map.ts'
 import { makeSource, reason, type Source } from './source.ts'
 
 /** One read call takes at most 2³¹-1 bytes. */
@@ -43,8 +42,7 @@ function fileSource(name: string, handle: FileHandle, size: number): Source {
     }
     return bytes
   }
-  const source = makeSource(name, size, read, () => handle.close())
-  return { ...source, map: fileMapper(name, handle, size) }
+  return makeSource(name, size, read, () => handle.close())
 }
 
 async function readSome(name: string, handle: FileHandle, bytes: Uint8Array, at: number, offset: number) {
