@@ -19,7 +19,7 @@ test('names are unique', () => {
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
 })
 
-test('cases are plain data, and the same each time', () => {
+test('cases are plain data, and the same each time', { timeout: 60_000 }, () => {
   for (const [i, c] of made.entries()) {
     const text = asText(c)
     // Not toEqual: it would print megabytes, and takes seconds to look at them.

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Backend, Logits, Want } from '../../src/backends/backend.ts'
 import { DisposedError } from '../../src/errors.ts'
-
 import { columns, type Program } from '../../src/graph/ops.ts'
 import { blockTypes } from './bytes.ts'
 import { type CaseMaker, type ConformanceCase, type Step, weightSource } from './case.ts'
@@ -32,6 +31,9 @@ export function backendOracle(open: () => Backend): Oracle {
   }
 }
 
+/** Milliseconds for a case: the slowest takes a few seconds where nothing else runs. */
+const TIMEOUT = 60_000
+
 /** Declares one test a case, and what every Executable promises besides. */
 export function conformance(
   name: string,
@@ -48,7 +50,7 @@ export function conformance(
     afterAll(() => backend.dispose())
 
     for (const { name, make } of cases)
-      test(name, async () => {
+      test(name, { timeout: TIMEOUT }, async () => {
         const c = make()
         const quantized = quantizesActivations ? quantizedMatmuls(c.program) : 0
         const limit = Math.max(c.tolerance, quantized * QUANTIZED_LIMIT)

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { bytesFor } from '../src/quant/quants.ts'
+import { llamaGoldens, tokenizerGoldens } from './fixtures/load.ts'
+import { fixtureNames, fixtures, tinyLlama, weightsHash } from './fixtures/models.ts'
+import { texts } from './fixtures/texts.ts'
+import { type VocabularyName, vocabularies } from './fixtures/vocab.ts'
+
+describe.each(fixtureNames)('fixture %s', name => {
+  const model = tinyLlama(fixtures[name])
+
+  it('is the one that the expected numbers are for: else run bench/peers/goldens.ts', () => {
+    expect(weightsHash(model)).toBe(llamaGoldens().models[name].weights)
+  })
+
+  it('has tensors of the right size', () => {
+    for (const { type, shape, data } of model.tensors)
+      expect(data.length).toBe(
+        bytesFor(
+          type,
+          shape.reduce((a, b) => a * b),
+        ),
+      )
+  })
+})
+
+describe.each(Object.keys(vocabularies) as VocabularyName[])('vocabulary %s', name => {
+  const { metadata, size } = vocabularies[name]()
+  const golden = tokenizerGoldens()[name]
+
+  it('has no piece twice', () => {
+    expect(new Set(metadata['tokenizer.ggml.tokens'] as string[]).size).toBe(size)
+  })
+
+  it('is the one that the expected ids are for: else run bench/peers/goldens.ts', () => {
+    expect(golden.pieces.length).toBe(size)
+    expect(golden.cases.map(({ text }) => text)).toEqual(texts)
+  })
+})
