@@ -62,18 +62,21 @@ async function run(first: string | undefined, second: string | undefined, flags:
   const model = await load(path, flags, terminal)
   const bar = terminal.progress('prompt', 'tokens')
   const generation = model.generate(prompt, { ...samplingOptions(flags), signal, onProgress: bar.update })
+  // The prompt is shown once it is known to fit.
+  let unseen = flags.echo && !flags.json ? prompt : ''
   try {
-    if (flags.echo && !flags.json) await terminal.write(prompt)
     for await (const piece of generation) {
       bar.stop()
-      await (flags.json ? terminal.json({ text: piece }) : terminal.write(piece))
+      await (flags.json ? terminal.json({ text: piece }) : terminal.write(unseen + piece))
+      unseen = ''
     }
+    if (unseen) await terminal.write(unseen)
   } finally {
     bar.stop()
     const { finish, usage, timings } = generation
     if (flags.json && usage.prompt > 0)
       await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
-    else if (!flags.json && usage.prompt > 0) await terminal.write('\n')
+    else if (usage.completion > 0) await terminal.write('\n')
     await model.dispose()
   }
   const { finish, usage, timings } = generation

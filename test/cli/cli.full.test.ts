@@ -1,0 +1,236 @@
+// The command as users and programs meet it: output, JSON, exit codes, errors in one line. Runs what `npm test` built.
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { llamaGoldens } from '../fixtures/load.ts'
+import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
+
+const folder = temporaryFolder()
+const golden = llamaGoldens().greedy[0]!
+let model: string
+
+beforeAll(async () => {
+  model = await fixtureFile(folder, golden.model)
+})
+
+interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+function torchless(
+  args: readonly string[],
+  { input = '', signal }: { input?: string; signal?: (send: () => void) => void } = {},
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (data: Buffer) => {
+      out += data
+    })
+    child.stderr.on('data', (data: Buffer) => {
+      err += data
+    })
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, out, err }))
+    child.stdin.end(input)
+    signal?.(() => child.kill('SIGINT'))
+  })
+}
+
+const greedy = ['--temperature', '0', '--max-tokens', String(golden.tokens.length)]
+
+describe('run', () => {
+  it('prints the prompt and goes on from it', async () => {
+    const { code, out, err } = await torchless([model, golden.prompt, ...greedy])
+    expect(out).toBe(`${golden.prompt}${golden.text}\n`)
+    expect(err).toMatch(/tokens\/s/)
+    expect(code).toBe(0)
+  })
+
+  it('prints only what the model adds with --no-echo, and nothing else with --quiet', async () => {
+    expect(await torchless([model, golden.prompt, ...greedy, '--no-echo', '--quiet'])).toEqual({
+      code: 0,
+      out: `${golden.text}\n`,
+      err: '',
+    })
+  })
+
+  it('reads the prompt from a pipe, without its last line feed', async () => {
+    const fromPipe = await torchless([model, ...greedy], { input: `${golden.prompt}\n` })
+    const fromDash = await torchless([model, '-', ...greedy], { input: golden.prompt })
+    expect([fromPipe.out, fromDash.out]).toEqual(Array(2).fill(`${golden.prompt}${golden.text}\n`))
+  })
+
+  it('answers JSON lines', async () => {
+    const { out } = await torchless([model, golden.prompt, ...greedy, '--json'])
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(
+      lines
+        .slice(0, -1)
+        .map(line => line.text)
+        .join(''),
+    ).toBe(golden.text)
+    expect(lines.at(-1)).toEqual({
+      done: true,
+      finish: 'length',
+      usage: { prompt: golden.promptTokens.length, completion: golden.tokens.length, thinking: 0 },
+      timings: { prefillPerSecond: expect.any(Number), decodePerSecond: expect.any(Number) },
+    })
+  })
+
+  it('repeats itself with the same seed, and not with another', async () => {
+    const run = (seed: string) =>
+      torchless([model, golden.prompt, '--seed', seed, '--temperature', '2', '--max-tokens', '20', '--quiet'])
+    const [a, b, c] = await Promise.all([run('1'), run('1'), run('2')])
+    expect(a.out).toBe(b.out)
+    expect(a.out).not.toBe(c.out)
+  })
+
+  it('ends before a stop string', async () => {
+    const stop = golden.text.slice(5, 9)
+    const { out } = await torchless([model, golden.prompt, ...greedy, '--no-echo', '--quiet', '--stop', stop])
+    expect(out).toBe(`${golden.text.slice(0, golden.text.indexOf(stop))}\n`)
+  })
+
+  it('stops at the end of the context, and says so', async () => {
+    const { code, out, err } = await torchless([
+      model,
+      golden.prompt,
+      '--temperature',
+      '0',
+      '--max-seq-len',
+      '16',
+      '--ignore-eos',
+      '--json',
+    ])
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toMatchObject({ finish: 'length' })
+    expect(err).toMatch(/context/)
+    expect(code).toBe(0)
+  })
+
+  it('answers Ctrl-C with exit code 130', async () => {
+    const { code, err } = await torchless(
+      [model, golden.prompt, '--ignore-eos', '--max-tokens', '100000', '--max-seq-len', '100000'],
+      {
+        signal: send => setTimeout(send, 2500),
+      },
+    )
+    expect(code).toBe(130)
+    expect(err).not.toMatch(/ at /)
+  })
+})
+
+describe('mistakes end with one line and an exit code', () => {
+  const cases: [string, () => string[], number, RegExp][] = [
+    ['no model', () => ['Once upon a time'], 2, /no model was named.*torchless MODEL/],
+    ['unknown flag', () => [model, 'x', '--nonsense'], 2, /nonsense/],
+    ['number out of range', () => [model, 'x', '--temperature', '-1'], 2, /temperature/],
+    ['no number', () => [model, 'x', '--top-k', 'many'], 2, /top-k/],
+    ['unknown backend', () => [model, 'x', '--backend', 'abacus'], 2, /backend/],
+    ['missing file', () => ['missing.gguf', 'x'], 1, /missing\.gguf: no such file/],
+    [
+      'prompt too long',
+      () => [model, 'a b c d e f g h i j k l', '--max-seq-len', '4'],
+      1,
+      /context holds 4 tokens/,
+    ],
+    ['logits without tokens', () => ['logits', model], 2, /--tokens or --prompt/],
+    ['token out of range', () => ['logits', model, '--tokens', '999999'], 2, /token ids/],
+  ]
+
+  it.each(cases)('%s', async (_, args, exit, message) => {
+    const { code, out, err } = await torchless(args())
+    expect(err).toMatch(message)
+    expect(err.trimEnd().split('\n')).toHaveLength(1)
+    expect({ code, out }).toEqual({ code: exit, out: '' })
+  })
+
+  it('malformed model, as JSON too, and with a stack trace for --debug', async () => {
+    const path = join(folder, 'broken.gguf')
+    writeFileSync(path, 'GGUF and then nothing that makes sense')
+    const plain = await torchless([path, 'x', '--json'])
+    expect(JSON.parse(plain.out)).toEqual({
+      error: { name: 'ModelFormatError', message: expect.stringContaining(path) },
+    })
+    expect(plain.code).toBe(1)
+    expect((await torchless([path, 'x', '--debug'])).err).toMatch(/\n\s+at /)
+  })
+})
+
+describe('other commands', () => {
+  it('inspect', async () => {
+    const found = JSON.parse((await torchless(['inspect', model, '--json'])).out)
+    expect(found).toMatchObject({ format: 'gguf', architecture: 'llama', contextLength: expect.any(Number) })
+    expect(found.memory.kvPerToken).toBeGreaterThan(0)
+    expect(found.metadata['general.architecture']).toBe('llama')
+    expect(found.tensors[0]).toEqual({
+      name: expect.any(String),
+      type: expect.any(String),
+      shape: expect.any(Array),
+      offset: expect.any(Number),
+      bytes: expect.any(Number),
+    })
+    expect((await torchless(['inspect', model, '--program'])).out).toMatch(/matmul\(/)
+    expect((await torchless(['inspect', model, '--tensors'])).out).toMatch(/token_embd\.weight/)
+  })
+
+  it('tokenize there and back', async () => {
+    const { tokens, pieces } = JSON.parse((await torchless(['tokenize', model, golden.prompt, '--json'])).out)
+    expect(tokens).toEqual(golden.promptTokens)
+    expect(pieces).toHaveLength(tokens.length)
+    const plain = JSON.parse(
+      (await torchless(['tokenize', model, golden.prompt, '--no-special', '--json'])).out,
+    )
+    expect(plain.tokens).toEqual(golden.promptTokens.slice(1))
+    const { out } = await torchless(['tokenize', model, '--ids', plain.tokens.join(',')])
+    expect(out).toBe(`${golden.prompt}\n`)
+  })
+
+  it('logits', async () => {
+    const ids = golden.promptTokens.join(',')
+    const all = JSON.parse((await torchless(['logits', model, '--tokens', ids, '--all', '--json'])).out)
+    expect(all.tokens).toEqual(golden.promptTokens)
+    expect(all.positions).toEqual(golden.promptTokens.map((_, i) => i))
+    expect(all.logits).toHaveLength(golden.promptTokens.length)
+    const top = JSON.parse(
+      (await torchless(['logits', model, '--prompt', golden.prompt, '--top', '3', '--json'])).out,
+    )
+    expect(top.top[0]).toHaveLength(3)
+    expect(top.top[0][0]).toEqual({
+      id: golden.tokens[0],
+      piece: expect.any(String),
+      logit: Math.max(...all.logits.at(-1)),
+    })
+  })
+
+  it('perplexity', async () => {
+    const file = join(folder, 'text.txt')
+    writeFileSync(file, `${golden.prompt}${golden.text} `.repeat(6))
+    const { ppl, tokens } = JSON.parse(
+      (await torchless(['perplexity', model, '--file', file, '--ctx', '32', '--json'])).out,
+    )
+    expect(ppl).toBeGreaterThan(1)
+    expect(tokens % 15).toBe(0)
+  })
+
+  it('--list-backends', async () => {
+    expect((await torchless(['--list-backends'])).out).toMatch(/reference: usable, taken by auto/)
+  })
+
+  it.each([[[]], [['inspect']], [['tokenize']], [['logits']], [['perplexity']]])(
+    'help of %j shows an example',
+    async command => {
+      const { code, out } = await torchless([...command, '--help'])
+      expect(out).toMatch(/Example:\n {2}\$ torchless/)
+      expect(code).toBe(0)
+    },
+  )
+})
