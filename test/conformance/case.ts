@@ -42,6 +42,8 @@ export interface ConformanceCase {
 export interface CaseMaker {
   readonly name: string
   readonly make: () => ConformanceCase
+  /** The case with its program as it was recorded, where it is rewritten. */
+  readonly makeRecorded: (() => ConformanceCase) | undefined
 }
 
 export interface CaseOptions {
@@ -78,7 +80,13 @@ export function define(
   record: (recorder: Recorder) => Tensor,
   play: (sequences: Sequences) => void,
 ): CaseMaker {
-  return { name, make: () => make(name, options, record, play) }
+  return {
+    name,
+    make: () => make(name, options, record, play),
+    makeRecorded: options.passes?.length
+      ? () => make(name, { ...options, passes: [] }, record, play)
+      : undefined,
+  }
 }
 
 function make(

@@ -164,6 +164,7 @@ function givenBackCase(window: number): CaseMaker {
 }
 
 export const forkedCase = forkCase('f32')
+export const longWindowCase = longCase('f32', { kvHeads: 1, shared: 2, keyDim: 64, window: 500 })
 
 export const attentionCases: readonly CaseMaker[] = [
   lengthsCase('f32'),
@@ -171,7 +172,7 @@ export const attentionCases: readonly CaseMaker[] = [
   lengthsCase('f32', 33),
   longCase('f32', { kvHeads: 1, shared: 2, keyDim: 64 }),
   longCase('f16', { kvHeads: 1, shared: 1, keyDim: 64 }),
-  longCase('f32', { kvHeads: 1, shared: 2, keyDim: 64, window: 500 }),
+  longWindowCase,
   ...[64, 80, 96, 128, 256].flatMap((keyDim, i) => [
     headsCase({ kvHeads: 1 + (i % 3), shared: [1, 2, 5, 8, 2][i]!, keyDim }),
     headsCase({ kvHeads: 1 + ((i + 1) % 3), shared: [8, 1, 2, 5, 1][i]!, keyDim }, 'f16'),
