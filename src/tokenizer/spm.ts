@@ -1,194 +1,116 @@
 // SentencePiece BPE as LLaMA and Mistral files have it: pieces with scores, merged best score first, and bytes for
-// what no piece covers. Knows no file format.
-import type { EncodeOptions, Tokenizer } from './tokenizer.ts'
+// what no piece covers. Knows no file format. (Kudo and Richardson, https://arxiv.org/abs/1808.06226)
+import { type MergeRules, mergeSymbols } from './merge.ts'
+import { PairTable } from './pairs.ts'
+import { TokenType, type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
 
-export interface SpmVocabulary {
-  readonly pieces: readonly string[]
+export interface SpmVocabulary extends Vocabulary {
+  /** By id: pieces of a higher score are made first. */
   readonly scores: ArrayLike<number>
-  /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
-  readonly types: ArrayLike<number>
-  readonly bos: number | undefined
+  /** For what neither a piece nor byte tokens cover. */
   readonly unknown: number | undefined
-  readonly addBos: boolean
   /** Texts begin with a space. */
   readonly addSpacePrefix: boolean
-  readonly endOfGeneration: ReadonlySet<number>
 }
 
-const CONTROL = 3
-const USER_DEFINED = 4
-const BYTE = 6
+/** How SentencePiece writes a space. */
+const SPACE = '▁'
+/** As many pairs are remembered; text of many languages has more. */
+const REMEMBERED = 1 << 20
 
-export class SpmTokenizer implements Tokenizer {
+export class SpmTokenizer extends VocabularyTokenizer {
   readonly #v: SpmVocabulary
-  readonly #ids = new Map<string, number>()
+  readonly #rules: PieceMerges
   readonly #bytes = new Int32Array(256).fill(-1)
-  /** Pieces that are found in the text before anything is merged, longest first. */
-  readonly #added: { piece: string; id: number; special: boolean }[] = []
 
   constructor(vocabulary: SpmVocabulary) {
+    super(vocabulary, vocabulary.addSpacePrefix)
     this.#v = vocabulary
+    this.#rules = new PieceMerges(vocabulary)
     vocabulary.pieces.forEach((piece, id) => {
-      if (!this.#ids.has(piece)) this.#ids.set(piece, id)
-      const type = vocabulary.types[id]
-      if (type === BYTE) this.#bytes[Number.parseInt(piece.slice(1, -1), 16)] = id
-      if (type === CONTROL || type === USER_DEFINED)
-        this.#added.push({ piece, id, special: type === CONTROL })
+      if (vocabulary.types[id] === TokenType.byte) this.#bytes[byteOf(piece)] = id
     })
-    this.#added.sort((a, b) => b.piece.length - a.piece.length)
   }
 
-  get size(): number {
-    return this.#v.pieces.length
-  }
-
-  get bos(): number | undefined {
-    return this.#v.bos
-  }
-
-  get endOfGeneration(): ReadonlySet<number> {
-    return this.#v.endOfGeneration
-  }
-
-  encode(text: string, { bos = false, special = false }: EncodeOptions = {}): number[] {
-    const out: number[] = []
-    if (bos && this.#v.addBos && this.#v.bos !== undefined) out.push(this.#v.bos)
-    let afterAdded = true
-    for (const part of this.#split(text, special)) {
-      if (typeof part === 'number') out.push(part)
-      else if (part.length > 0) this.#merge((afterAdded && this.#v.addSpacePrefix ? ' ' : '') + part, out)
-      afterAdded = typeof part === 'number'
-    }
-    return out
-  }
-
-  decode(ids: readonly number[], options: { readonly special?: boolean } = {}): string {
-    const decode = this.stream(options)
-    return ids.map(id => decode(id)).join('') + decode()
-  }
-
-  stream({ special = false, continues = false } = {}): (id?: number) => string {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-    let dropSpace = this.#v.addSpacePrefix && !continues
-    return id => {
-      if (id === undefined) return decoder.decode()
-      const type = this.#v.types[id]
-      if (type === CONTROL && !special) return ''
-      const bytes = this.#bytesOf(id)
-      const from = dropSpace && bytes[0] === 0x20 ? 1 : 0
-      if (type !== CONTROL) dropSpace = false
-      return decoder.decode(bytes.subarray(from), { stream: true })
+  protected encodeText(text: string, first: boolean, out: number[]): void {
+    const { addSpacePrefix, pieces } = this.#v
+    const written = ((first && addSpacePrefix ? ' ' : '') + text).replaceAll(' ', SPACE)
+    const symbols = new Int32Array(written.length)
+    let count = 0
+    for (const character of written) symbols[count++] = this.#rules.characterSymbol(character)
+    const left = mergeSymbols(this.#rules, symbols, count)
+    for (let i = 0; i < left; i++) {
+      const symbol = symbols[i]!
+      if (symbol < pieces.length) out.push(symbol)
+      else this.#pushBytes(this.#rules.text(symbol), out)
     }
   }
 
-  piece(id: number): string {
-    return new TextDecoder().decode(this.#bytesOf(id))
+  #pushBytes(text: string, out: number[]): void {
+    for (const byte of new TextEncoder().encode(text)) {
+      const id = this.#bytes[byte]! >= 0 ? this.#bytes[byte] : this.#v.unknown
+      if (id !== undefined) out.push(id)
+    }
   }
 
-  #bytesOf(id: number): Uint8Array {
+  protected pieceBytes(id: number): Uint8Array {
     const piece = this.#v.pieces[id] ?? ''
-    if (this.#v.types[id] === BYTE) return Uint8Array.of(Number.parseInt(piece.slice(1, -1), 16))
-    return new TextEncoder().encode(piece.replaceAll('▁', ' '))
-  }
-
-  /** Texts and the added tokens between them. */
-  *#split(text: string, special: boolean): Generator<string | number> {
-    let rest = text
-    const added = this.#added.filter(token => special || !token.special)
-    for (;;) {
-      let [at, found] = [rest.length, undefined as { piece: string; id: number } | undefined]
-      for (const token of added) {
-        const index = rest.indexOf(token.piece)
-        if (index >= 0 && index < at) [at, found] = [index, token]
-      }
-      yield rest.slice(0, at)
-      if (!found) return
-      yield found.id
-      rest = rest.slice(at + found.piece.length)
-    }
-  }
-
-  /** Merges the best-scored pair of neighbours, leftmost first among equals, until no pair is a piece. */
-  #merge(text: string, out: number[]): void {
-    const symbols = [...text.replaceAll(' ', '▁')]
-    const next = symbols.map((_, i) => i + 1)
-    const previous = symbols.map((_, i) => i - 1)
-    const queue = new PairQueue()
-    const offer = (left: number) => {
-      const right = left >= 0 ? next[left]! : symbols.length
-      if (left < 0 || right >= symbols.length) return
-      const id = this.#ids.get(symbols[left]! + symbols[right]!)
-      if (id !== undefined)
-        queue.push(this.#v.scores[id]!, left, symbols[left]!.length + symbols[right]!.length)
-    }
-    for (let i = 0; i < symbols.length; i++) offer(i)
-    for (let pair = queue.pop(); pair; pair = queue.pop()) {
-      const { left, length } = pair
-      const right = next[left]!
-      if (symbols[left] === '' || right >= symbols.length) continue
-      if (symbols[left]!.length + symbols[right]!.length !== length) continue
-      symbols[left] += symbols[right]!
-      symbols[right] = ''
-      next[left] = next[right]!
-      if (next[right]! < symbols.length) previous[next[right]!] = left
-      offer(previous[left]!)
-      offer(left)
-    }
-    for (let i = 0; i < symbols.length; i = next[i]!) this.#emit(symbols[i]!, out)
-  }
-
-  #emit(piece: string, out: number[]): void {
-    const id = this.#ids.get(piece)
-    if (id !== undefined) return void out.push(id)
-    for (const byte of new TextEncoder().encode(piece)) {
-      const byteId = this.#bytes[byte]!
-      const fallback = byteId >= 0 ? byteId : this.#v.unknown
-      if (fallback !== undefined) out.push(fallback)
-    }
+    if (this.#v.types[id] === TokenType.byte) return Uint8Array.of(byteOf(piece))
+    return new TextEncoder().encode(piece.replaceAll(SPACE, ' '))
   }
 }
 
-interface Pair {
-  readonly score: number
-  readonly left: number
-  /** Length of both symbols together, to see whether they are still what was offered. */
-  readonly length: number
-}
+/** Two symbols merge where their texts together are a piece. Symbols: ids, then characters that are no piece. */
+class PieceMerges implements MergeRules {
+  readonly #pieces: readonly string[]
+  readonly #ids = new Map<string, number>()
+  /** By id: place among the scores, the highest first; equal scores share it. */
+  readonly #ranks: Int32Array
+  #pairs = new PairTable(1 << 12)
+  /** Characters that are no piece, met so far. */
+  readonly #strangers: string[] = []
 
-/** A heap: best score first, leftmost first among equals. */
-class PairQueue {
-  readonly #heap: Pair[] = []
-
-  push(score: number, left: number, length: number): void {
-    const heap = this.#heap
-    const pair = { score, left, length }
-    let at = heap.push(pair) - 1
-    while (at > 0 && before(pair, heap[(at - 1) >> 1]!)) {
-      heap[at] = heap[(at - 1) >> 1]!
-      at = (at - 1) >> 1
-    }
-    heap[at] = pair
+  constructor({ pieces, scores }: SpmVocabulary) {
+    this.#pieces = pieces
+    pieces.forEach((piece, id) => {
+      if (!this.#ids.has(piece)) this.#ids.set(piece, id)
+    })
+    const ordered = [...new Set(Array.from(scores))].sort((a, b) => b - a)
+    const places = new Map(ordered.map((score, place) => [score, place]))
+    this.#ranks = Int32Array.from(scores, score => places.get(score)!)
   }
 
-  pop(): Pair | undefined {
-    const heap = this.#heap
-    const [top] = heap
-    const last = heap.pop()
-    if (heap.length === 0 || !last) return top
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-      if (!before(heap[child]!, last)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = last
-    return top
+  text(symbol: number): string {
+    return this.#pieces[symbol] ?? this.#strangers[symbol - this.#pieces.length]!
+  }
+
+  characterSymbol(character: string): number {
+    const known = this.#ids.get(character)
+    if (known !== undefined) return known
+    const symbol = this.#pieces.length + this.#strangers.push(character) - 1
+    this.#ids.set(character, symbol)
+    return symbol
+  }
+
+  find(left: number, right: number): number {
+    const known = this.#pairs.get(left, right)
+    if (known !== undefined) return known
+    const found = this.#ids.get(this.text(left) + this.text(right)) ?? -1
+    if (this.#pairs.size === REMEMBERED) this.#pairs = new PairTable(1 << 12)
+    this.#pairs.set(left, right, found)
+    return found
+  }
+
+  rank(id: number): number {
+    return this.#ranks[id]!
+  }
+
+  symbol(id: number): number {
+    return id
   }
 }
 
-function before(a: Pair, b: Pair): boolean {
-  return a.score > b.score || (a.score === b.score && a.left < b.left)
+/** The byte that a piece like `<0x0A>` stands for. */
+function byteOf(piece: string): number {
+  return Number.parseInt(piece.slice(1, -1), 16)
 }

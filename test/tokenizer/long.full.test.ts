@@ -1,0 +1,19 @@
+// A megabyte without a break: each would take hours if anything in encoding or decoding were quadratic.
+import { describe, expect, test } from 'vitest'
+import { tokenizerFromGguf } from '../../src/tokenizer/gguf.ts'
+import { type VocabularyName, vocabularies } from '../fixtures/vocab.ts'
+
+describe.each(Object.keys(vocabularies) as VocabularyName[])('%s', name => {
+  const tokenizer = tokenizerFromGguf(new Map(Object.entries(vocabularies[name]().metadata)), name)
+
+  test.each([
+    ['one letter', 'a'.repeat(1e6)],
+    ['spaces', ' '.repeat(1e6)],
+    ['line ends', '\n'.repeat(1e6)],
+    ['apostrophes', "'".repeat(1e6)],
+    ['Chinese', '中文'.repeat(2e5)],
+    ['the beginning of an added token', '<tool'.repeat(2e5)],
+  ])('a megabyte of %s', { timeout: 20_000 }, (_, text) => {
+    expect(tokenizer.decode(tokenizer.encode(text)) === text).toBe(true)
+  })
+})
