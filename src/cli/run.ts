@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { type GenerateOptions, listBackends } from '../api/index.ts'
+import { type GenerateOptions, type Generation, listBackends } from '../api/index.ts'
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
@@ -71,12 +71,13 @@ async function run(first: string | undefined, second: string | undefined, flags:
       unseen = ''
     }
     if (unseen) await terminal.write(unseen)
-  } finally {
+    await end(generation, terminal)
+  } catch (error) {
     bar.stop()
-    const { finish, usage, timings } = generation
-    if (flags.json && usage.prompt > 0)
-      await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
-    else if (usage.completion > 0) await terminal.write('\n')
+    // Of what failed otherwise, the error is the last line.
+    if (signal.aborted || !flags.json) await end(generation, terminal)
+    throw error
+  } finally {
     await model.dispose()
   }
   const { finish, usage, timings } = generation
@@ -86,6 +87,11 @@ async function run(first: string | undefined, second: string | undefined, flags:
     `prompt ${usage.prompt} tokens, ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
       `response ${usage.completion} tokens, ${timings.decodePerSecond.toFixed(1)} tokens/s`,
   )
+}
+
+async function end({ finish, usage, timings }: Generation, terminal: Terminal): Promise<void> {
+  if (!terminal.options.json) return usage.completion > 0 ? terminal.write('\n') : undefined
+  await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
 }
 
 /** One positional argument is a model if it is a file, or is written like one. */

@@ -116,15 +116,17 @@ describe('run', () => {
     expect(code).toBe(0)
   })
 
-  it('answers Ctrl-C with exit code 130', async () => {
-    const { code, err } = await torchless(
-      [model, golden.prompt, '--ignore-eos', '--max-tokens', '100000', '--max-seq-len', '100000'],
+  // The model would go on for minutes.
+  it('answers Ctrl-C with exit code 130', { timeout: 30_000 }, async () => {
+    const { code, out, err } = await torchless(
+      [model, golden.prompt, '--json', '--ignore-eos', '--max-tokens', '100000', '--max-seq-len', '100000'],
       {
         signal: send => setTimeout(send, 2500),
       },
     )
     expect(code).toBe(130)
     expect(err).not.toMatch(/ at /)
+    expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({ done: true, finish: 'abort' })
   })
 })
 

@@ -49,6 +49,7 @@ class ReferenceExecutable implements Executable {
   /** Ends when the last step asked for has ended. */
   #last: Promise<unknown> = Promise.resolve()
   #disposed = false
+  #breathed = performance.now()
 
   constructor(program: Program, weights: ReadonlyMap<string, LoadedWeight>, limits: Limits) {
     this.#program = program
@@ -93,17 +94,21 @@ class ReferenceExecutable implements Executable {
     signal?.throwIfAborted()
     const words = this.#limits.guard ? new Int32Array(this.#arena) : undefined
     if (words) fillGuards(words)
-    let started = performance.now()
     for (const run of this.#kernels) {
-      for (const _ of run(batch) ?? []) {
-        if (performance.now() - started < SLICE) continue
-        await new Promise(resolve => setTimeout(resolve))
-        signal?.throwIfAborted()
-        started = performance.now()
-      }
+      await this.#breathe(signal)
+      for (const _ of run(batch) ?? []) await this.#breathe(signal)
     }
     if (words) checkGuards(this.#program, this.#plan, words, { T: batch.tokens.length, R: batch.rows.length })
     return selectLogits(this.#logits(batch.rows.length), want)
+  }
+
+  /** Lets the rest of the program run, now and then: also between steps that are short each. */
+  #breathe(signal?: AbortSignal): Promise<void> | undefined {
+    if (performance.now() - this.#breathed < SLICE) return undefined
+    return new Promise<void>(resolve => setTimeout(resolve)).then(() => {
+      this.#breathed = performance.now()
+      signal?.throwIfAborted()
+    })
   }
 
   #logits(rows: number): Logits {
