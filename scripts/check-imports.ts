@@ -16,10 +16,11 @@ const rules: Record<string, Rule> = {
   graph: { imports: [] },
   quant: { imports: [] },
   models: { imports: ['graph'] },
-  io: { imports: [], node: true },
+  ffi: { imports: [], packages: ['koffi'], node: true },
+  io: { imports: ['ffi'], node: true },
   formats: { imports: ['quant', 'io'] },
   tokenizer: { imports: [] },
-  backends: { imports: ['graph', 'quant'], node: true },
+  backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
     imports: ['graph', 'quant', 'models', 'io', 'formats', 'tokenizer', 'backends', 'engine'],

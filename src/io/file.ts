@@ -1,7 +1,8 @@
-// A Source over a file of this machine, read in pieces. Knows nothing of what the bytes mean.
+// A Source over a file of this machine, mapped or read in pieces. Knows nothing of what the bytes mean.
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
+import { fileMapper } from './map.ts'
 import { makeSource, reason, type Source } from './source.ts'
 
 /** One read call takes at most 2³¹-1 bytes. */
@@ -9,7 +10,7 @@ const MAX_READ = 2 ** 30
 
 /** Opens a file (a path or a file URL) for reading; a {@link SourceError} says why it cannot be. */
 export async function openFile(location: string | URL): Promise<Source> {
-  const path = typeof location === 'string' ? location : fileURLToPath(location)
+  const path = pathOf(location)
   let handle: FileHandle | undefined
   try {
     // Asked before opening: opening a named pipe would wait for somebody to write to it.
@@ -24,6 +25,15 @@ export async function openFile(location: string | URL): Promise<Source> {
   } catch (error) {
     await handle?.close()
     throw error instanceof SourceError ? error : new SourceError(path, explain(error), { cause: error })
+  }
+}
+
+function pathOf(location: string | URL): string {
+  if (typeof location === 'string') return location
+  try {
+    return fileURLToPath(location)
+  } catch (error) {
+    throw new SourceError(location.href, `is no path: ${reason(error)}`, { cause: error })
   }
 }
 
@@ -42,7 +52,8 @@ function fileSource(name: string, handle: FileHandle, size: number): Source {
     }
     return bytes
   }
-  return makeSource(name, size, read, () => handle.close())
+  const source = makeSource(name, size, read, () => handle.close())
+  return { ...source, map: fileMapper(name, handle, size) }
 }
 
 async function readSome(name: string, handle: FileHandle, bytes: Uint8Array, at: number, offset: number) {

@@ -12,8 +12,28 @@ export interface Source {
   readonly size: number
   /** Bytes `[offset, offset + length)`, as a copy that the caller owns. */
   read(offset: number, length: number): Promise<Uint8Array>
+  /**
+   * All bytes in native memory, as the file itself rather than a copy: takes no time, whatever the size. Undefined
+   * where that cannot be; `read` always works. Each mapping is to be unmapped, also after the source is closed.
+   */
+  map?(): Promise<Mapping | undefined>
   /** Frees the handle; reading afterwards fails. Closing twice is harmless. */
   close(): Promise<void>
+}
+
+/** A source's bytes in native memory, read-only, until `unmap`. */
+export interface Mapping {
+  /** Of the first byte. Fails after `unmap`: whoever reads there afterwards ends the process. */
+  readonly address: number
+  /** Size in bytes. */
+  readonly size: number
+  /**
+   * Whether bytes have gone since, because the file became shorter or its disk failed. They read as zero then, so
+   * what was computed from them is to be thrown away. To be asked after reading, before an answer is believed.
+   */
+  broken(): boolean
+  /** Nothing may read the memory any more. Unmapping twice is harmless. */
+  unmap(): void
 }
 
 /** Bytes that are in memory already. They are not copied: leave them as they are while the source is in use. */
