@@ -1,6 +1,5 @@
 // loadModel and loadTokenizer: a file becomes something that runs.
 import * as z from 'zod'
-import type { WeightSource } from '../backends/backend.ts'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
 import { Engine } from '../engine/engine.ts'
 import type { ModelFile } from '../formats/model-file.ts'
@@ -10,6 +9,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
 import { checkOptions, count } from './options.ts'
+import { weightSource } from './weights.ts'
 
 export interface LoadOptions {
   /** What computes; `auto` (the default) takes the best that can be used here. */
@@ -18,12 +18,20 @@ export interface LoadOptions {
   readonly maxSeqLen?: number | undefined
   /** Element type of the key/value cache. Default `f16`. */
   readonly kvDType?: 'f16' | 'f32' | undefined
+  /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
+  readonly threads?: number | undefined
+  /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
+  readonly notice?: ((line: string) => void) | undefined
 }
 
 const schema = z.strictObject({
   backend: z.enum([...backendNames, 'auto']).default('auto'),
   maxSeqLen: count.optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
+  threads: count.max(1024).optional(),
+  notice: z
+    .custom<LoadOptions['notice']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
 })
 
 /**
@@ -32,17 +40,27 @@ const schema = z.strictObject({
  * Call `dispose()` when done, or declare it with `await using`.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
-  const { backend: backendName, maxSeqLen, kvDType } = checkOptions('loadModel', schema, options)
+  const {
+    backend: backendName,
+    maxSeqLen,
+    kvDType,
+    ...backendOptions
+  } = checkOptions('loadModel', schema, options)
   const file = await openModelFile(location)
   try {
     const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen })
     const tokenizer = readTokenizer(file)
-    const backend = await openBackend(backendName)
-    const engine = await Engine.create(recorded.program, weightSource(file), backend, {
-      maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
-      kvDType,
-    })
-    return new Model({ name: file.sources[0]!.name, recorded, tokenizer, backend, engine })
+    const backend = await openBackend(backendName, backendOptions)
+    try {
+      const engine = await Engine.create(recorded.program, weightSource(file), backend, {
+        maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
+        kvDType,
+      })
+      return new Model({ name: file.sources[0]!.name, recorded, tokenizer, backend, engine })
+    } catch (error) {
+      await backend.dispose()
+      throw error
+    }
   } finally {
     await file.close()
   }
@@ -60,13 +78,4 @@ export async function loadTokenizer(location: ModelLocation): Promise<Tokenizer>
 
 function readTokenizer(file: ModelFile): Tokenizer | undefined {
   return hasTokenizer(file.metadata) ? tokenizerFromGguf(file.metadata, file.sources[0]!.name) : undefined
-}
-
-function weightSource(file: ModelFile): WeightSource {
-  return {
-    piece(name) {
-      const { type, shape, bytes, source, offset: start } = file.tensors.get(name)!
-      return { type, shape, bytes, read: (offset, length) => source.read(start + offset, length) }
-    },
-  }
 }

@@ -34,6 +34,18 @@ export interface WeightPiece {
 
 export interface WeightSource {
   piece(name: string): WeightPiece
+  /** Puts the pieces into native memory without reading them, where that can be done. */
+  map?(): Promise<MappedWeights>
+}
+
+/** Weights in native memory, as the files themselves rather than copies. */
+export interface MappedWeights {
+  /** Where a piece lies, or undefined if its file could not be mapped: read it instead. */
+  address(name: string): number | undefined
+  /** Throws SourceError if a file has lost bytes since: what was computed from it is wrong. */
+  check(): void
+  /** Nothing may read there any more. */
+  unmap(): void
 }
 
 /**
@@ -90,6 +102,8 @@ export interface Executable {
 export interface Backend {
   readonly name: string
   readonly device: DeviceInfo
+  /** Tokens that are worth computing in one step: more bring no more speed. */
+  readonly stepTokens: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
   dispose(): Promise<void>

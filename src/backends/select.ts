@@ -1,9 +1,10 @@
 // Every backend there is, which of them can be used here, and which one `auto` takes.
-import { InvalidOptionError } from '../errors.ts'
+import { BackendUnavailableError, InvalidOptionError } from '../errors.ts'
 import type { Backend, DeviceInfo } from './backend.ts'
+import { cpuBackend } from './cpu/cpu.ts'
 import { referenceBackend } from './reference/reference.ts'
 
-export type BackendName = 'reference'
+export type BackendName = 'cpu' | 'reference'
 
 /** One line of `listBackends`. */
 export interface BackendInfo {
@@ -15,30 +16,51 @@ export interface BackendInfo {
   readonly auto: boolean
 }
 
+export interface BackendOptions {
+  /** CPU threads that compute. Default: the backend's choice. */
+  readonly threads?: number | undefined
+  /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
+  readonly notice?: ((line: string) => void) | undefined
+}
+
 /** Best first: `auto` takes the first that can be used. */
-const backends: readonly { name: BackendName; open: () => Promise<Backend> }[] = [
+const backends: readonly {
+  readonly name: BackendName
+  readonly open: (options: BackendOptions) => Promise<Backend>
+}[] = [
+  { name: 'cpu', open: cpuBackend },
   { name: 'reference', open: async () => referenceBackend() },
 ]
 
 export const backendNames: readonly BackendName[] = backends.map(({ name }) => name)
 
-/** Opens a backend by name, or the best that can be used here. */
-export async function openBackend(name: BackendName | 'auto'): Promise<Backend> {
+/**
+ * Opens a backend by name, or the best that can be used here. Rejects with BackendUnavailableError where the one that
+ * was named cannot be used.
+ */
+export async function openBackend(
+  name: BackendName | 'auto',
+  options: BackendOptions = {},
+): Promise<Backend> {
   if (name !== 'auto') {
     const found = backends.find(backend => backend.name === name)
     if (!found)
       throw new InvalidOptionError(`backend: expected ${[...backendNames, 'auto'].join(', ')}, found ${name}`)
-    return found.open()
+    return found.open(options)
   }
   const reasons: string[] = []
   for (const backend of backends) {
     try {
-      return await backend.open()
+      const opened = await backend.open(options)
+      if (reasons.length > 0)
+        options.notice?.(`${reasons.join('; ')}; so the ${backend.name} backend runs, which is slow`)
+      return opened
     } catch (error) {
-      reasons.push(`${backend.name}: ${(error as Error).message}`)
+      if (!(error instanceof BackendUnavailableError)) throw error
+      reasons.push(`${backend.name}: ${error.message}`)
     }
   }
-  throw new InvalidOptionError(`no backend can be used: ${reasons.join('; ')}`)
+  throw new BackendUnavailableError(`no backend can be used: ${reasons.join('; ')}`)
 }
 
 /** Opens every backend for a moment and tells what it found. */
@@ -46,7 +68,7 @@ export async function listBackends(): Promise<BackendInfo[]> {
   const list: BackendInfo[] = []
   for (const { name, open } of backends) {
     try {
-      const backend = await open()
+      const backend = await open({})
       list.push({
         name,
         unusable: undefined,

@@ -7,7 +7,8 @@ import type { Terminal } from './terminal.ts'
 export type LoadFlags = {
   readonly maxSeqLen?: number
   readonly kvDtype: 'f16' | 'f32'
-  readonly backend: NonNullable<LoadOptions['backend']>
+  readonly backend?: NonNullable<LoadOptions['backend']>
+  readonly threads?: number
 }
 
 export function addLoadOptions(command: Command): Command {
@@ -19,8 +20,12 @@ export function addLoadOptions(command: Command): Command {
     )
     .addOption(new Option('--kv-dtype <type>', 'type of the cache').choices(['f16', 'f32']).default('f16'))
     .addOption(
-      new Option('--backend <name>', 'what computes').choices(['reference', 'auto']).default('reference'),
+      new Option(
+        '--backend <name>',
+        'what computes (default: cpu, or reference where that cannot be had)',
+      ).choices(['cpu', 'reference', 'auto']),
     )
+    .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
 }
 
 export function addTerminalOptions(command: Command): Command {
@@ -32,8 +37,9 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype } = flags
-  const model = await loadModel(path, { backend, maxSeqLen, kvDType: kvDtype })
+  const { backend, maxSeqLen, kvDtype, threads } = flags
+  const notice = (line: string) => terminal.warn(line)
+  const model = await loadModel(path, { backend, maxSeqLen, kvDType: kvDtype, threads, notice })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(
       `the model was trained for ${model.trainedContextLength} tokens, fewer than ${model.contextLength}`,

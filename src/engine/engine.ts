@@ -12,7 +12,7 @@ import {
 } from '../backends/backend.ts'
 import { DisposedError } from '../errors.ts'
 import { columns, type Program } from '../graph/ops.ts'
-import { BatchBuilder } from './batch.ts'
+import { BatchBuilder, type BatchPart } from './batch.ts'
 import { BlockList } from './block-list.ts'
 import { type Feed, Pending } from './pending.ts'
 import { BlockPool } from './pool.ts'
@@ -22,7 +22,7 @@ export interface EngineOptions {
   /** Most tokens that a session holds. */
   readonly maxSeqLen: number
   readonly kvDType: KvDType
-  /** Most tokens in a step: longer feeds take several. Default 64. */
+  /** Most tokens in a step: longer feeds take several. Default: what suits the backend. */
   readonly maxTokens?: number
   /** Most rows of logits in a step. Default 64. */
   readonly maxRows?: number
@@ -64,7 +64,7 @@ export class Engine {
     backend: Backend,
     options: EngineOptions,
   ): Promise<Engine> {
-    const limits = limitsFor(program, options)
+    const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...options })
     return new Engine(program, limits, await backend.compile(program, weights, limits), options.maxSeqLen)
   }
 
@@ -131,23 +131,29 @@ export class Engine {
     for (const { pending } of parts) pending.onSettled = abortWhenUnwanted
     try {
       const logits = await this.#executable.step(batch, want, controller.signal)
-      for (const { pending, tokens, firstRow, rows } of parts)
-        if (!pending.settled) this.#advance(pending, tokens, logits, firstRow, rows)
+      for (const part of parts) this.#advance(part, logits)
     } catch (error) {
       for (const { pending } of parts) pending.fail(error)
     }
   }
 
-  #advance(pending: Pending, tokens: number, logits: Logits, firstRow: number, rows: number): void {
-    pending.advance(tokens, logits, firstRow, rows)
+  #advance({ pending, tokens, firstRow, rows }: BatchPart, logits: Logits): void {
+    if (pending.settled) return
+    try {
+      pending.advance(tokens, logits, firstRow, rows)
+    } catch (error) {
+      // Its own onProgress: no concern of the others.
+      pending.fail(error)
+      return
+    }
     const kept = this.#limits.maxTokens + WINDOW_SLACK
     for (const list of pending.feed.lists)
       if (list.group.kind === 'window') list.forget(Math.max(0, pending.position - list.group.window - kept))
   }
 }
 
-function limitsFor(program: Program, options: EngineOptions): Limits {
-  const { maxSeqLen, kvDType, maxTokens = 64, maxRows = 64, maxSequences = 16 } = options
+function limitsFor(program: Program, options: EngineOptions & { readonly maxTokens: number }): Limits {
+  const { maxSeqLen, kvDType, maxTokens, maxRows = 64, maxSequences = 16 } = options
   const maxBlocks = Math.ceil(maxSeqLen / BLOCK_SIZE)
   const poolBlocks = program.groups.map(group => {
     if (group.kind === 'full') return maxSequences * maxBlocks

@@ -5,7 +5,7 @@ import { columns, type Program } from './ops.ts'
 import type { Plan } from './plan.ts'
 
 /** A signalling NaN that no arithmetic makes. */
-const PATTERN = 0x7fa0_1234
+export const PATTERN = 0x7fa0_1234
 
 export class GuardError extends TorchlessError {}
 

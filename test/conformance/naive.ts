@@ -4,13 +4,19 @@ import type { KvDType } from '../../src/backends/backend.ts'
 import type { Op, RopeParams, Tensor, Weight } from '../../src/graph/ops.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
 import { f16ToF32, f32ToF16 } from '../../src/quant/half.ts'
+import { blockTypes } from './bytes.ts'
 import type { CaseWeight, ConformanceCase, Step } from './case.ts'
 
 type Matrix = Float64Array[]
 
+export interface NaiveOptions {
+  /** Inputs of weights in block formats are rounded to 8 bits first, as fast kernels do. */
+  readonly quantizeActivations?: boolean
+}
+
 /** All logits of each step, row after row. */
-export function naive(c: ConformanceCase): Float64Array[] {
-  const evaluator = new Evaluator(c)
+export function naive(c: ConformanceCase, options: NaiveOptions = {}): Float64Array[] {
+  const evaluator = new Evaluator(c, options)
   return c.steps.map(step => evaluator.step(step))
 }
 
@@ -21,12 +27,14 @@ interface CachedRow {
 
 class Evaluator {
   readonly #case: ConformanceCase
+  readonly #options: NaiveOptions
   /** By cache, sequence and position. */
   readonly #cached: Map<number, (CachedRow | undefined)[]>[]
   readonly #decoded = new Map<string, Matrix>()
 
-  constructor(c: ConformanceCase) {
+  constructor(c: ConformanceCase, options: NaiveOptions) {
     this.#case = c
+    this.#options = options
     this.#cached = c.program.caches.map(() => new Map())
   }
 
@@ -79,10 +87,12 @@ class Evaluator {
     const weights = [...op.weights]
     const gain = norm ? this.#vector(weights.shift()!) : undefined
     const input = gain ? x[0]!.map(row => rmsNorm(row, gain, norm!.eps)) : x[0]!
+    const rounded = this.#options.quantizeActivations ? input.map(eightBits) : input
     return biases.map(biased => {
-      const matrix = this.#matrix(weights.shift()!)
+      const weight = weights.shift()!
+      const matrix = this.#matrix(weight)
       const bias = biased ? this.#vector(weights.shift()!) : undefined
-      return input.map((row, r) =>
+      return (blockTypes.some(type => type === weight.type) ? rounded : input).map((row, r) =>
         Float64Array.from(matrix, (weightRow, o) => {
           let sum = bias ? bias[o]! : 0
           if (residual) sum += x[1]![r]![o]!
@@ -211,6 +221,26 @@ function half(bits: number): number {
 
 function stored(row: Float64Array, kvDType: KvDType): Float64Array {
   return kvDType === 'f32' ? row : row.map(value => f16ToF32(f32ToF16(value)))
+}
+
+/** Each 32 values as whole numbers to 127 times a scale, computed in float32. */
+function eightBits(row: Float64Array): Float64Array {
+  const out = new Float64Array(row.length)
+  for (let start = 0; start < row.length; start += 32) {
+    const run = Float32Array.from(row.subarray(start, start + 32))
+    const scale = Math.fround(run.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / 127)
+    const inverse = scale > 0 ? Math.fround(1 / scale) : 0
+    run.forEach((x, i) => {
+      out[start + i] = roundHalfEven(Math.fround(x * inverse)) * scale
+    })
+  }
+  return out
+}
+
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x)
+  if (x - floor !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
 }
 
 function inner(a: Float64Array, b: Float64Array): number {

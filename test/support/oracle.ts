@@ -11,6 +11,13 @@ export function describeOracle(name: string, tests: () => void): void {
   describe.skipIf(folder === undefined)(`${name} (needs TORCHLESS_ORACLE)`, tests)
 }
 
+/** The same for each of several cases. */
+describeOracle.each =
+  <T extends string>(cases: readonly T[]) =>
+  (name: string, tests: (one: T) => void): void => {
+    for (const one of cases) describeOracle(name.replace('%s', one), () => tests(one))
+  }
+
 export function oraclePath(...parts: string[]): string {
   return join(folder ?? '', ...parts)
 }

@@ -18,6 +18,7 @@ export function referenceBackend(): Backend {
   return {
     name: 'reference',
     device: { name: 'plain JavaScript, one thread', memory: totalmem() },
+    stepTokens: 64,
     async compile(program, weights, limits) {
       return new ReferenceExecutable(program, await readWeights(program, weights), limits)
     },

@@ -1,0 +1,355 @@
+// The executable: parses the flat program once, owns arena and caches, and walks the operations of a step with all
+// threads, a barrier between one operation and the next.
+#include "kernels.h"
+#include "torchless.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace tl {
+namespace {
+
+constexpr int ABI_VERSION = 1;
+
+/** Reads the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
+struct Reader {
+  const double *at, *end;
+  bool ok = true;
+
+  double number() {
+    if (at == end) {
+      ok = false;
+      return 0;
+    }
+    return *at++;
+  }
+  int integer() { return int(number()); }
+  size_t size() { return size_t(number()); }
+  const uint8_t *address() { return (const uint8_t *)uintptr_t(number()); }
+};
+
+struct AlignedDelete {
+  void operator()(uint8_t *p) const { ::operator delete(p, std::align_val_t(64)); }
+};
+using Memory = std::unique_ptr<uint8_t, AlignedDelete>;
+
+Memory allocate(size_t bytes) {
+  return Memory((uint8_t *)::operator new(std::max<size_t>(bytes, 64), std::align_val_t(64)));
+}
+
+} // namespace
+} // namespace tl
+
+struct TlExecutable {
+  int threads, max_tokens, max_rows, max_sequences, max_blocks;
+  tl::KvType kv;
+  size_t arena_bytes;
+  tl::Tensor logits;
+  tl::Memory arena, scratch, rope_memory;
+  std::vector<tl::Cache> caches;
+  std::vector<size_t> cache_bytes;
+  std::vector<tl::RopeTable> ropes;
+  /** Norm gains and biases as floats. */
+  std::vector<std::vector<float>> constants;
+  std::vector<tl::Op> ops;
+  std::vector<tl::Counter> counters;
+  tl::Batch batch;
+  std::atomic<bool> stop{false};
+  /** Whether all threads leave after operation i, at i % 2: decided by one before the barrier that ends it. */
+  bool halt[2] = {false, false};
+  int want = 0, width = 0;
+  std::vector<int32_t> ids;
+  std::vector<float> values;
+
+  ~TlExecutable() {
+    for (size_t i = 0; i < caches.size(); i++)
+      if (caches[i].data) tl_release(uint64_t(uintptr_t(caches[i].data)), cache_bytes[i]);
+  }
+
+  bool parse(tl::Reader &in);
+  void run(const tl::Team &team);
+  void copy_blocks();
+  void select(const tl::Team &team);
+
+private:
+  tl::Tensor read_tensor(tl::Reader &in);
+  tl::Weight read_weight(tl::Reader &in);
+  const float *read_constant(tl::Reader &in, int *length = nullptr);
+  void read_op(tl::Reader &in, tl::Op &op);
+};
+
+using namespace tl;
+
+Tensor TlExecutable::read_tensor(Reader &in) {
+  const double offset = in.number();
+  const int columns = in.integer();
+  const Rows rows = Rows(in.integer());
+  return {offset < 0 ? nullptr : (float *)(arena.get() + size_t(offset)), columns, rows};
+}
+
+Weight TlExecutable::read_weight(Reader &in) {
+  Weight w;
+  w.data = in.address();
+  w.type = Type(in.integer());
+  w.rows = in.integer();
+  w.columns = in.integer();
+  w.row_bytes = in.size();
+  return w;
+}
+
+const float *TlExecutable::read_constant(Reader &in, int *length) {
+  const Weight w = read_weight(in);
+  if (!w.data || !in.ok) return nullptr;
+  std::vector<float> values(w.columns);
+  decode_row(w.type, w.data, w.columns, values.data());
+  if (length) *length = w.columns;
+  constants.push_back(std::move(values));
+  return constants.back().data();
+}
+
+void TlExecutable::read_op(Reader &in, Op &op) {
+  op.kind = OpKind(in.integer());
+  for (int n = in.integer(); n > 0 && in.ok; n--) op.inputs.push_back(read_tensor(in));
+  for (int n = in.integer(); n > 0 && in.ok; n--) op.outputs.push_back(read_tensor(in));
+  switch (op.kind) {
+  case OpKind::embed:
+    op.table = read_weight(in);
+    break;
+  case OpKind::matmul:
+    op.norm = read_constant(in, &op.norm_length);
+    op.eps = float(in.number());
+    op.residual = in.integer() != 0;
+    op.parts.resize(op.outputs.size());
+    for (size_t i = 0; i < op.parts.size(); i++) {
+      op.parts[i].weight = read_weight(in);
+      op.parts[i].bias = read_constant(in);
+      op.parts[i].output = op.outputs[i];
+    }
+    break;
+  case OpKind::rms_norm:
+    op.norm = read_constant(in, &op.norm_length);
+    op.eps = float(in.number());
+    break;
+  case OpKind::rope:
+    op.rope = in.integer();
+    break;
+  case OpKind::cache_write:
+    op.cache = in.integer();
+    op.rope = in.integer();
+    break;
+  case OpKind::attention:
+    op.cache = in.integer();
+    op.heads = in.integer();
+    op.scale = float(in.number());
+    break;
+  case OpKind::rows:
+  case OpKind::add:
+  case OpKind::gate:
+    break;
+  }
+}
+
+bool TlExecutable::parse(Reader &in) {
+  if (in.integer() != ABI_VERSION) return false;
+  threads = in.integer();
+  max_tokens = in.integer();
+  max_rows = in.integer();
+  max_sequences = in.integer();
+  max_blocks = in.integer();
+  kv = KvType(in.integer());
+  arena_bytes = in.size();
+  arena = allocate(arena_bytes);
+  logits = read_tensor(in);
+
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    Cache cache;
+    cache.group = in.integer();
+    cache.kv_heads = in.integer();
+    cache.key_dim = in.integer();
+    cache.value_dim = in.integer();
+    cache.window = in.integer();
+    const size_t element = kv == KvType::f16 ? 2 : 4;
+    cache.block_bytes = element * BLOCK_SIZE * cache.kv_heads * (cache.key_dim + cache.value_dim);
+    const size_t bytes = cache.block_bytes * in.size();
+    cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
+    caches.push_back(cache);
+    cache_bytes.push_back(bytes);
+    if (!cache.data) return false;
+  }
+
+  size_t rope_values = 0;
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    RopeTable table;
+    table.head_dim = in.integer();
+    table.adjacent = in.integer() != 0;
+    table.magnitude = float(in.number());
+    table.pairs = in.integer();
+    const float *divisors = read_constant(in);
+    for (int i = 0; i < table.pairs && in.ok; i++) table.frequencies.push_back(in.number() / (divisors ? divisors[i] : 1.0f));
+    rope_values += size_t(max_tokens) * table.pairs * 2;
+    ropes.push_back(table);
+  }
+  rope_memory = allocate(rope_values * sizeof(float));
+  float *next = (float *)rope_memory.get();
+  for (auto &table : ropes) {
+    table.values = next;
+    next += size_t(max_tokens) * table.pairs * 2;
+  }
+
+  size_t scratch_bytes = 0;
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    Op op;
+    read_op(in, op);
+    if (op.kind == OpKind::matmul) scratch_bytes = std::max(scratch_bytes, matmul_scratch(op, max_tokens, max_rows, threads));
+    if (op.kind == OpKind::attention) scratch_bytes = std::max(scratch_bytes, attention_scratch(op, caches, max_tokens, threads));
+    if (op.kind == OpKind::cache_write) scratch_bytes = std::max(scratch_bytes, size_t(op.inputs[0].columns) * sizeof(float) * threads);
+    ops.push_back(std::move(op));
+  }
+  scratch = allocate(scratch_bytes);
+  counters = std::vector<Counter>(ops.size());
+  return in.ok && in.at == in.end;
+}
+
+void TlExecutable::copy_blocks() {
+  for (size_t i = 0; i + 2 < batch.copies.size(); i += 3)
+    for (auto &cache : caches)
+      if (cache.group == batch.copies[i])
+        std::memcpy(cache.data + cache.block_bytes * batch.copies[i + 2], cache.data + cache.block_bytes * batch.copies[i + 1],
+                    cache.block_bytes);
+}
+
+/** The best ids of each row, best first; equal values in order of id. */
+void TlExecutable::select(const Team &team) {
+  const int vocabulary = logits.columns;
+  const Share share(batch.row_count(), team);
+  for (int r = share.begin; r < share.end; r++) {
+    const float *row = logits.data + size_t(r) * vocabulary;
+    int32_t *best = ids.data() + size_t(r) * width;
+    // What is not a number is worse than any number.
+    const auto better = [row](int32_t a, int32_t b) {
+      if (row[a] > row[b] || row[a] < row[b]) return row[a] > row[b];
+      const bool nan_a = row[a] != row[a], nan_b = row[b] != row[b];
+      return nan_a == nan_b ? a < b : nan_b;
+    };
+    int size = 0;
+    for (int32_t i = 0; i < vocabulary; i++) {
+      if (size < width) {
+        best[size++] = i;
+        std::push_heap(best, best + size, better);
+      } else if (better(i, best[0])) {
+        std::pop_heap(best, best + size, better);
+        best[size - 1] = i;
+        std::push_heap(best, best + size, better);
+      }
+    }
+    std::sort_heap(best, best + size, better);
+    for (int i = 0; i < width; i++) values[size_t(r) * width + i] = row[best[i]];
+  }
+}
+
+void TlExecutable::run(const Team &team) {
+  for (auto &table : ropes) fill_rope_table(table, batch, team);
+  team.barrier();
+  for (size_t i = 0; i < ops.size(); i++) {
+    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i], stop};
+    kernel_of(ops[i].kind)(ops[i], context, team);
+    // One thread reads the flag for all, lest some go on and wait for the others for ever.
+    if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed);
+    team.barrier();
+    if (halt[i % 2]) return;
+  }
+  if (want > 0) select(team);
+}
+
+namespace tl {
+
+Kernel kernel_of(OpKind kind) {
+  switch (kind) {
+  case OpKind::embed: return embed;
+  case OpKind::rows: return rows;
+  case OpKind::matmul: return matmul;
+  case OpKind::rms_norm: return rms_norm;
+  case OpKind::add: return add;
+  case OpKind::rope: return rope;
+  case OpKind::cache_write: return cache_write;
+  case OpKind::attention: return attention;
+  case OpKind::gate: return gate;
+  }
+  return nullptr;
+}
+
+} // namespace tl
+
+#define TL_TEXT(x) #x
+#define TL_NAME(x) TL_TEXT(x)
+
+int32_t tl_abi_version() { return ABI_VERSION; }
+
+const char *tl_level() { return TL_NAME(TORCHLESS_LEVEL); }
+
+TlExecutable *tl_compile(const double *program, int64_t length) {
+  try {
+    auto executable = std::make_unique<TlExecutable>();
+    Reader in{program, program + length};
+    return executable->parse(in) ? executable.release() : nullptr;
+  } catch (const std::bad_alloc &) {
+    return nullptr;
+  }
+}
+
+void tl_set_batch(TlExecutable *e, const int32_t *tokens, const int32_t *positions, const int32_t *sequence, const int32_t *slots,
+                  const int32_t *lengths, const int32_t *tables, const int32_t *rows, const int32_t *copies, int32_t token_count,
+                  int32_t row_count, int32_t copy_count) {
+  int groups = 0;
+  for (auto &cache : e->caches) groups = std::max(groups, cache.group + 1);
+  Batch &b = e->batch;
+  b.tokens.assign(tokens, tokens + token_count);
+  b.positions.assign(positions, positions + token_count);
+  b.sequence.assign(sequence, sequence + token_count);
+  b.slots.assign(slots, slots + size_t(groups) * token_count);
+  // Of the tables, which are large, only what sequences of this step use.
+  b.tables.resize(size_t(groups) * e->max_sequences * e->max_blocks);
+  for (int i = 0; i < groups * e->max_sequences; i++)
+    std::copy_n(tables + size_t(i) * e->max_blocks, (lengths[i] + BLOCK_SIZE - 1) / BLOCK_SIZE, b.tables.data() + size_t(i) * e->max_blocks);
+  b.rows.assign(rows, rows + row_count);
+  b.copies.assign(copies, copies + size_t(copy_count) * 3);
+  e->stop = false;
+}
+
+int32_t tl_step(TlExecutable *e, int32_t want) {
+  e->want = want;
+  e->width = want > 0 ? std::min(want, e->logits.columns) : e->logits.columns;
+  if (want > 0) {
+    e->ids.resize(size_t(e->batch.row_count()) * e->width);
+    e->values.resize(e->ids.size());
+  }
+  for (auto &counter : e->counters) counter.next = 0;
+  e->halt[0] = e->halt[1] = false;
+  e->copy_blocks();
+  pool_run(e->threads, [](const Team &team, void *context) { ((TlExecutable *)context)->run(team); }, e);
+  return e->halt[0] || e->halt[1] ? 1 : 0;
+}
+
+void tl_stop(TlExecutable *e) { e->stop = true; }
+
+void tl_result(TlExecutable *e, int32_t *ids, float *values) {
+  const size_t count = size_t(e->batch.row_count()) * e->width;
+  if (e->want > 0) {
+    std::copy_n(e->ids.data(), count, ids);
+    std::copy_n(e->values.data(), count, values);
+  } else {
+    std::copy_n(e->logits.data, count, values);
+  }
+}
+
+void tl_read_arena(TlExecutable *e, uint8_t *out, int64_t offset, int64_t length) {
+  std::memcpy(out, e->arena.get() + offset, size_t(length));
+}
+
+void tl_fill_arena(TlExecutable *e, int32_t word) {
+  std::fill_n((int32_t *)e->arena.get(), e->arena_bytes / 4, word);
+}
+
+void tl_free(TlExecutable *e) { delete e; }

@@ -1,0 +1,153 @@
+// Block formats with a hand-written dot product: each unpacks up to 256 weights of a row to bytes and scales.
+// weight = d · q + m, with d and m for every 32 weights, or for every 16 where the format has it so.
+#pragma once
+#include "simd.h"
+
+namespace tl {
+
+/** Up to eight runs of 32 weights; runs beyond the row's end are zero in d and m. */
+struct Unpacked {
+  B32 q[8];
+  /** By run of 32; by run of 16 where `halves`: low is those of q[0..3]. */
+  F8 d, d_high;
+  F8 m, m_high;
+};
+
+/** What follows from `d` alone for formats whose bytes count from an offset. */
+template <int offset> inline F8 minus_offset(F8 d) { return f8_mul(d, f8_set(float(-offset))); }
+
+/** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
+template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
+  alignas(16) uint16_t bits[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  for (int i = 0; i < count; i++) std::memcpy(&bits[i], p + stride * i, 2);
+  return f8_from_half(bits);
+}
+
+struct Q8_0 {
+  static constexpr int bytes = 34, length = 32;
+  static constexpr bool is_signed = true, has_min = false, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_load(p + bytes * i + 2) : b32_zero();
+    u.d = gather_halves<bytes>(p, count);
+  }
+};
+
+struct Q4_0 {
+  static constexpr int bytes = 18, length = 32;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 2) : b32_zero();
+    u.d = gather_halves<bytes>(p, count);
+    u.m = minus_offset<8>(u.d);
+  }
+};
+
+struct Q4_1 {
+  static constexpr int bytes = 20, length = 32;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 4) : b32_zero();
+    u.d = gather_halves<bytes>(p, count);
+    u.m = gather_halves<bytes>(p + 2, count);
+  }
+};
+
+struct Q5_0 {
+  static constexpr int bytes = 22, length = 32;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) {
+      const uint8_t *b = p + bytes * i;
+      u.q[i] = i < count ? b32_or(b32_nibbles(b + 6), b32_bits_to_16(load_unaligned<uint32_t>(b + 2))) : b32_zero();
+    }
+    u.d = gather_halves<bytes>(p, count);
+    u.m = minus_offset<16>(u.d);
+  }
+};
+
+struct Q5_1 {
+  static constexpr int bytes = 24, length = 32;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) {
+      const uint8_t *b = p + bytes * i;
+      u.q[i] = i < count ? b32_or(b32_nibbles(b + 8), b32_bits_to_16(load_unaligned<uint32_t>(b + 4))) : b32_zero();
+    }
+    u.d = gather_halves<bytes>(p, count);
+    u.m = gather_halves<bytes>(p + 2, count);
+  }
+};
+
+/** Eight scales and eight minima of six bits each in twelve bytes, as Q4_K and Q5_K have them. */
+inline void unpack_scales_6bit(const uint8_t *p, uint8_t scales[8], uint8_t mins[8]) {
+  const uint32_t a = load_unaligned<uint32_t>(p), b = load_unaligned<uint32_t>(p + 4), c = load_unaligned<uint32_t>(p + 8);
+  const uint32_t words[4] = {
+    a & 0x3f3f3f3f,
+    (c & 0x0f0f0f0f) | ((a >> 6 & 0x03030303) << 4),
+    b & 0x3f3f3f3f,
+    (c >> 4 & 0x0f0f0f0f) | ((b >> 6 & 0x03030303) << 4),
+  };
+  std::memcpy(scales, words, 8);
+  std::memcpy(mins, words + 2, 8);
+}
+
+/** d and m of a K-quant with 6-bit scales and minima. */
+inline void unpack_kscales(const uint8_t *p, Unpacked &u) {
+  uint8_t scales[8], mins[8];
+  unpack_scales_6bit(p + 4, scales, mins);
+  u.d = f8_mul(f8_from_s8(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
+  u.m = f8_mul(f8_from_s8(mins), f8_set(-half_to_float(load_unaligned<uint16_t>(p + 2))));
+}
+
+struct Q4_K {
+  static constexpr int bytes = 144, length = 256;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    for (int i = 0; i < 4; i++) {
+      const B32 raw = b32_load(p + 16 + 32 * i);
+      u.q[2 * i] = b32_and(raw, 15);
+      u.q[2 * i + 1] = b32_shr<4>(raw);
+    }
+    unpack_kscales(p, u);
+  }
+};
+
+struct Q5_K {
+  static constexpr int bytes = 176, length = 256;
+  static constexpr bool is_signed = false, has_min = true, halves = false;
+  template <int i> static inline void unpack_pair(const uint8_t *p, B32 high, Unpacked &u) {
+    const B32 raw = b32_load(p + 48 + 32 * i);
+    u.q[2 * i] = b32_or(b32_and(raw, 15), b32_shl<4>(b32_and(b32_shr<2 * i>(high), 1)));
+    u.q[2 * i + 1] = b32_or(b32_shr<4>(raw), b32_shl<4>(b32_and(b32_shr<2 * i + 1>(high), 1)));
+  }
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    const B32 high = b32_load(p + 16);
+    unpack_pair<0>(p, high, u);
+    unpack_pair<1>(p, high, u);
+    unpack_pair<2>(p, high, u);
+    unpack_pair<3>(p, high, u);
+    unpack_kscales(p, u);
+  }
+};
+
+struct Q6_K {
+  static constexpr int bytes = 210, length = 256;
+  static constexpr bool is_signed = false, has_min = true, halves = true;
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    for (int h = 0; h < 2; h++) {
+      const B32 a = b32_load(p + 64 * h), b = b32_load(p + 64 * h + 32), high = b32_load(p + 128 + 32 * h);
+      B32 *q = u.q + 4 * h;
+      q[0] = b32_or(b32_and(a, 15), b32_shl<4>(b32_and(high, 3)));
+      q[1] = b32_or(b32_and(b, 15), b32_shl<4>(b32_and(b32_shr<2>(high), 3)));
+      q[2] = b32_or(b32_shr<4>(a), b32_shl<4>(b32_and(b32_shr<4>(high), 3)));
+      q[3] = b32_or(b32_shr<4>(b), b32_shl<4>(b32_shr<6>(high)));
+    }
+    const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 208)));
+    u.d = f8_mul(d, f8_from_s8(p + 192));
+    u.d_high = f8_mul(d, f8_from_s8(p + 200));
+    u.m = minus_offset<32>(u.d);
+    u.m_high = minus_offset<32>(u.d_high);
+  }
+};
+
+} // namespace tl

@@ -1,0 +1,93 @@
+// What the operations of a step share: its inputs, its memory, and one function an operation, called by every
+// thread of the team.
+#pragma once
+#include "pool.h"
+#include "program.h"
+#include <atomic>
+
+namespace tl {
+
+constexpr int BLOCK_SIZE = 32;
+
+/** Positions whose keys lie together, dimension by dimension. */
+constexpr int KEY_TILE = 16;
+
+enum class KvType : int { f32, f16 };
+
+/**
+ * Where rows lie in a block: for each KV head its keys as [tile][dim][KEY_TILE], so that scores of a tile need no
+ * sums across a vector, then its values as [position][dim].
+ */
+struct CachePlace {
+  uint8_t *block;
+  size_t element, head_bytes, key_dim, value_dim;
+
+  CachePlace(const Cache &cache, int index, size_t element)
+      : block(cache.data + cache.block_bytes * index), element(element),
+        head_bytes(element * BLOCK_SIZE * (cache.key_dim + cache.value_dim)), key_dim(cache.key_dim), value_dim(cache.value_dim) {}
+
+  uint8_t *keys(int head, int tile) const { return block + head_bytes * head + element * key_dim * KEY_TILE * tile; }
+  uint8_t *values(int head, int position) const {
+    return block + head_bytes * head + element * (key_dim * BLOCK_SIZE + value_dim * position);
+  }
+};
+
+/** The step's inputs, copied; see Batch in src/backends/backend.ts. */
+struct Batch {
+  std::vector<int32_t> tokens, positions, sequence, slots, tables, rows, copies;
+  int token_count() const { return int(tokens.size()); }
+  int row_count() const { return int(rows.size()); }
+  int count(Rows rows) const { return rows == Rows::tokens ? token_count() : row_count(); }
+};
+
+struct Context {
+  const Batch &batch;
+  const std::vector<Cache> &caches;
+  const std::vector<RopeTable> &ropes;
+  KvType kv;
+  int max_sequences, max_blocks;
+  /** Memory that an operation may use as it likes while it runs. */
+  uint8_t *scratch;
+  /** Zero when the operation begins; one a phase. */
+  Counter *counters;
+  const std::atomic<bool> &stop;
+};
+
+constexpr int COUNTERS = 2;
+
+using Kernel = void (*)(const Op &op, const Context &context, const Team &team);
+
+/** The function of an operation. */
+Kernel kernel_of(OpKind kind);
+
+/** Bytes of scratch that the operation needs for steps of at most these sizes. */
+size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads);
+size_t attention_scratch(const Op &op, const std::vector<Cache> &caches, int max_tokens, int threads);
+
+void matmul(const Op &op, const Context &context, const Team &team);
+void attention(const Op &op, const Context &context, const Team &team);
+void cache_write(const Op &op, const Context &context, const Team &team);
+void embed(const Op &op, const Context &context, const Team &team);
+void rows(const Op &op, const Context &context, const Team &team);
+void rms_norm(const Op &op, const Context &context, const Team &team);
+void add(const Op &op, const Context &context, const Team &team);
+void rope(const Op &op, const Context &context, const Team &team);
+void gate(const Op &op, const Context &context, const Team &team);
+
+/** Cosines and sines of the step's positions, for threads to share. */
+void fill_rope_table(const RopeTable &table, const Batch &batch, const Team &team);
+
+/** RMS norm of `length` values. */
+void normalize(const float *x, float *out, const float *gain, int length, float eps);
+
+/** A row of any format as floats, through the decoding generated from src/quant. */
+void decode_row(Type type, const uint8_t *row, int columns, float *out);
+
+/** This thread's share [begin, end) of `count` items. */
+struct Share {
+  int begin, end;
+  Share(int count, const Team &team)
+      : begin(int(int64_t(count) * team.index / team.size)), end(int(int64_t(count) * (team.index + 1) / team.size)) {}
+};
+
+} // namespace tl

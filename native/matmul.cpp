@@ -1,0 +1,232 @@
+// The matmul operation: prepares the activations once (norm, 8 bits), then shares the rows of all its weights
+// among the threads.
+#include "gemm.h"
+#include "kernels.h"
+#include <algorithm>
+
+namespace tl {
+namespace {
+
+/** Fewer tokens go row by row, more go by panels. */
+constexpr int PANEL_FROM = 8;
+/** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
+constexpr int CHUNK_WEIGHTS = 1 << 17;
+
+bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
+
+/** Where the prepared activations lie in the operation's scratch. */
+struct Activations {
+  const float *x;
+  float *normed;
+  uint8_t *quantized;
+  size_t quantized_bytes;
+  QuantizedRow *rows;
+  uint8_t *threads;
+
+  Activations(const Op &op, uint8_t *scratch, int count) {
+    const int columns = op.inputs[0].columns;
+    normed = (float *)scratch;
+    x = op.norm ? normed : op.inputs[0].data;
+    rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * count : 0));
+    quantized = (uint8_t *)(rows + count);
+    quantized_bytes = QuantizedRow::bytes(columns);
+    threads = quantized + quantized_bytes * count;
+  }
+};
+
+void prepare(const Op &op, const Activations &a, int count, const Team &team) {
+  const int columns = op.inputs[0].columns;
+  const bool quantize = std::any_of(op.parts.begin(), op.parts.end(), [](auto &part) { return !is_float(part.weight.type); });
+  for (int t = team.index; t < count; t += team.size) {
+    const float *x = op.inputs[0].data + size_t(t) * columns;
+    if (op.norm) normalize(x, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
+    if (!quantize) continue;
+    a.rows[t] = QuantizedRow::at(a.quantized + a.quantized_bytes * t, columns);
+    a.rows[t].quantize(a.x + size_t(t) * columns, columns);
+  }
+}
+
+/** Writes one result with what is added to it. */
+struct Output {
+  const MatmulPart &part;
+  const float *residual;
+
+  void put(int token, int row, float value) const {
+    const size_t at = size_t(token) * part.output.columns + row;
+    if (part.bias) value += part.bias[row];
+    if (residual) value += residual[at];
+    part.output.data[at] = value;
+  }
+};
+
+template <class Format, int tokens>
+void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
+  for (int row = begin; row < end; row++) {
+    float out[tokens];
+    dot_row<Format, tokens>(w.data + w.row_bytes * row, w.columns, x, out);
+    for (int t = 0; t < tokens; t++) output.put(first_token + t, row, out[t]);
+  }
+}
+
+template <class Format>
+void by_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+  int t = 0;
+  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
+  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
+  for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
+}
+
+template <class Format>
+void by_panels(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
+  Panel &panel = *(Panel *)memory;
+  float *sums = (float *)(memory + sizeof(Panel));
+  for (int row = begin; row < end; row += FW) {
+    const int rows = std::min(FW, end - row);
+    std::fill(sums, sums + size_t(count) * FW, 0.0f);
+    for (int from = 0; from < w.columns; from += PANEL_COLUMNS) {
+      unpack_panel<Format>(w.data + w.row_bytes * row, w.row_bytes, rows, w.columns, from, panel);
+      int t = 0;
+      for (; t + PANEL_TOKENS <= count; t += PANEL_TOKENS)
+        multiply_panel<Format, PANEL_TOKENS>(panel, a.rows + t, w.columns, from, sums + size_t(t) * FW);
+      for (; t < count; t++) multiply_panel<Format, 1>(panel, a.rows + t, w.columns, from, sums + size_t(t) * FW);
+    }
+    for (int t = 0; t < count; t++)
+      for (int r = 0; r < rows; r++) output.put(t, row + r, sums[size_t(t) * FW + r]);
+  }
+}
+
+struct F32Row {
+  static constexpr int bytes = 4;
+  static inline F load(const uint8_t *p) { return f_load((const float *)p); }
+  static inline float one(const uint8_t *p) { return load_unaligned<float>(p); }
+};
+struct F16Row {
+  static constexpr int bytes = 2;
+  static inline F load(const uint8_t *p) { return f_from_half(p); }
+  static inline float one(const uint8_t *p) { return half_to_float(load_unaligned<uint16_t>(p)); }
+};
+struct BF16Row {
+  static constexpr int bytes = 2;
+  static inline F load(const uint8_t *p) { return f_from_bf16(p); }
+  static inline float one(const uint8_t *p) { return bf16_to_f32(load_unaligned<uint16_t>(p)); }
+};
+
+/** `rows` rows of weights times `tokens` tokens, with all sums in registers. */
+template <class Row, int rows, int tokens>
+inline void float_tile(const Weight &w, int row, const float *x, int first_token, const Output &output) {
+  const int columns = w.columns;
+  const uint8_t *p = w.data + w.row_bytes * row;
+  F acc[rows][tokens];
+  for (auto &line : acc)
+    for (auto &a : line) a = f_set(0);
+  int i = 0;
+  for (; i + FW <= columns; i += FW) {
+    F xs[tokens];
+    for (int t = 0; t < tokens; t++) xs[t] = f_load(x + size_t(t) * columns + i);
+    for (int r = 0; r < rows; r++) {
+      const F weights = Row::load(p + w.row_bytes * r + size_t(i) * Row::bytes);
+      for (int t = 0; t < tokens; t++) acc[r][t] = f_fma(weights, xs[t], acc[r][t]);
+    }
+  }
+  for (int r = 0; r < rows; r++)
+    for (int t = 0; t < tokens; t++) {
+      float sum = f_sum(acc[r][t]);
+      for (int j = i; j < columns; j++) sum += Row::one(p + w.row_bytes * r + size_t(j) * Row::bytes) * x[size_t(t) * columns + j];
+      output.put(first_token + t, row + r, sum);
+    }
+}
+
+/** One row for one token: four sums in flight, and nothing but the row's own stream to read. */
+template <class Row> inline float float_dot(const uint8_t *p, const float *x, int columns) {
+  F a = f_set(0), b = a, c = a, d = a;
+  int i = 0;
+  for (; i + 4 * FW <= columns; i += 4 * FW) {
+    a = f_fma(Row::load(p + size_t(i) * Row::bytes), f_load(x + i), a);
+    b = f_fma(Row::load(p + size_t(i + FW) * Row::bytes), f_load(x + i + FW), b);
+    c = f_fma(Row::load(p + size_t(i + 2 * FW) * Row::bytes), f_load(x + i + 2 * FW), c);
+    d = f_fma(Row::load(p + size_t(i + 3 * FW) * Row::bytes), f_load(x + i + 3 * FW), d);
+  }
+  for (; i + FW <= columns; i += FW) a = f_fma(Row::load(p + size_t(i) * Row::bytes), f_load(x + i), a);
+  float sum = f_sum(f_add(f_add(a, b), f_add(c, d)));
+  for (; i < columns; i++) sum += Row::one(p + size_t(i) * Row::bytes) * x[i];
+  return sum;
+}
+
+template <class Row> void by_floats(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+  const int columns = w.columns;
+  if (count == 1) {
+    for (int row = begin; row < end; row++) output.put(0, row, float_dot<Row>(w.data + w.row_bytes * row, a.x, columns));
+    return;
+  }
+  int row = begin;
+  for (; row + 4 <= end; row += 4) {
+    int t = 0;
+    for (; t + 3 <= count; t += 3) float_tile<Row, 4, 3>(w, row, a.x + size_t(t) * columns, t, output);
+    for (; t < count; t++) float_tile<Row, 4, 1>(w, row, a.x + size_t(t) * columns, t, output);
+  }
+  for (; row < end; row++)
+    for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, a.x + size_t(t) * columns, t, output);
+}
+
+template <class Format>
+void by_quantized(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
+  if (count < PANEL_FROM) by_rows<Format>(w, begin, end, a, count, output);
+  else by_panels<Format>(w, begin, end, a, count, output, memory);
+}
+
+void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
+  switch (w.type) {
+  case Type::F32: return by_floats<F32Row>(w, begin, end, a, count, o);
+  case Type::F16: return by_floats<F16Row>(w, begin, end, a, count, o);
+  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a, count, o);
+  case Type::Q8_0: return by_quantized<Q8_0>(w, begin, end, a, count, o, memory);
+  case Type::Q4_0: return by_quantized<Q4_0>(w, begin, end, a, count, o, memory);
+  case Type::Q4_1: return by_quantized<Q4_1>(w, begin, end, a, count, o, memory);
+  case Type::Q5_0: return by_quantized<Q5_0>(w, begin, end, a, count, o, memory);
+  case Type::Q5_1: return by_quantized<Q5_1>(w, begin, end, a, count, o, memory);
+  case Type::Q4_K: return by_quantized<Q4_K>(w, begin, end, a, count, o, memory);
+  case Type::Q5_K: return by_quantized<Q5_K>(w, begin, end, a, count, o, memory);
+  case Type::Q6_K: return by_quantized<Q6_K>(w, begin, end, a, count, o, memory);
+  }
+}
+
+size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * count + 63) / 64 * 64; }
+
+} // namespace
+
+size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
+  const size_t count = op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows;
+  const size_t columns = op.inputs[0].columns;
+  const size_t row = sizeof(float) * columns + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
+  return row * count + 64 + thread_bytes(int(count)) * threads;
+}
+
+void matmul(const Op &op, const Context &context, const Team &team) {
+  const int count = context.batch.count(op.inputs[0].rows);
+  if (count == 0) return;
+  const Activations a(op, context.scratch, count);
+  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(count) * team.index;
+  prepare(op, a, count, team);
+  team.barrier();
+
+  // Parts one after the other, each in chunks of whole panels, from one counter.
+  const int columns = op.inputs[0].columns;
+  const int chunk = std::max(1, CHUNK_WEIGHTS / columns / FW) * FW;
+  int chunks = 0;
+  for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
+  for (int i = context.counters[0].take(1); i < chunks; i = context.counters[0].take(1)) {
+    if (context.stop.load(std::memory_order_relaxed)) return;
+    int index = i;
+    for (auto &part : op.parts) {
+      const int part_chunks = (part.weight.rows + chunk - 1) / chunk;
+      if (index < part_chunks) {
+        const int begin = index * chunk, end = std::min(begin + chunk, part.weight.rows);
+        multiply(part.weight, begin, end, a, count, {part, op.residual ? op.inputs[1].data : nullptr}, memory);
+        break;
+      }
+      index -= part_chunks;
+    }
+  }
+}
+
+} // namespace tl

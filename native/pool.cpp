@@ -1,0 +1,120 @@
+// See pool.h. Waiting threads spin for some microseconds, since the next operation is rarely further away, and
+// then sleep, since another process may need the processor.
+#include "pool.h"
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace tl {
+namespace {
+
+constexpr int SPINS = 4000;
+
+inline void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+/** Waits until `value` is no longer `old`. */
+void wait_change(const std::atomic<uint32_t> &value, uint32_t old) {
+  for (int i = 0; i < SPINS; i++) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+struct Pool {
+  std::mutex running;
+  std::vector<std::thread> workers;
+  alignas(64) std::atomic<uint32_t> generation{0};
+  alignas(64) std::atomic<uint32_t> arrived{0};
+  alignas(64) std::atomic<uint32_t> phase{0};
+  Task task = nullptr;
+  void *context = nullptr;
+  bool stopping = false;
+
+  int size() const { return int(workers.size()) + 1; }
+
+  void barrier() {
+    const uint32_t now = phase.load(std::memory_order_relaxed);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == uint32_t(size())) {
+      arrived.store(0, std::memory_order_relaxed);
+      phase.store(now + 1, std::memory_order_release);
+      phase.notify_all();
+    } else {
+      wait_change(phase, now);
+    }
+  }
+
+  void work(int index) {
+    uint32_t seen = 0;
+    for (;;) {
+      wait_change(generation, seen);
+      seen = generation.load(std::memory_order_acquire);
+      if (stopping) return;
+      task({index, size()}, context);
+      barrier();
+    }
+  }
+
+  void start(Task next, void *with) {
+    task = next;
+    context = with;
+    generation.fetch_add(1, std::memory_order_release);
+    generation.notify_all();
+  }
+
+  void resize(int wanted) {
+    if (wanted == size()) return;
+    stop();
+    stopping = false;
+    generation.store(0, std::memory_order_relaxed);
+    const int count = wanted - 1;
+    // Every worker counts the team, so the vector must be whole before the first one runs a task.
+    workers.reserve(count);
+    for (int i = 0; i < count; i++) workers.emplace_back([this, i] { work(i + 1); });
+  }
+
+  void stop() {
+    if (workers.empty()) return;
+    stopping = true;
+    generation.fetch_add(1, std::memory_order_release);
+    generation.notify_all();
+    for (auto &worker : workers) worker.join();
+    workers.clear();
+  }
+
+  ~Pool() { stop(); }
+};
+
+Pool &pool() {
+  static Pool instance;
+  return instance;
+}
+
+} // namespace
+
+void Team::barrier() const {
+  if (size > 1) pool().barrier();
+}
+
+void pool_run(int threads, Task task, void *context) {
+  Pool &p = pool();
+  std::lock_guard lock(p.running);
+  p.resize(threads);
+  if (p.size() == 1) return task({0, 1}, context);
+  p.start(task, context);
+  task({0, p.size()}, context);
+  p.barrier();
+}
+
+} // namespace tl

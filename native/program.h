@@ -1,0 +1,72 @@
+// A compiled program as kernels see it: operations over places in the arena, weights in a table of addresses,
+// caches in pools. Nothing here changes while a step runs.
+#pragma once
+#include "torchless.h"
+#include <cstddef>
+#include <vector>
+
+namespace tl {
+
+/** Which symbolic dimension a tensor's rows follow. */
+enum class Rows : int { tokens, outputs };
+
+/** Numbers as src/backends/cpu/flatten.ts writes them. */
+enum class OpKind : int { embed, rows, matmul, rms_norm, add, rope, cache_write, attention, gate };
+
+enum class Type : int { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K };
+
+struct Tensor {
+  float *data;
+  int columns;
+  Rows rows;
+};
+
+struct Weight {
+  const uint8_t *data;
+  Type type;
+  int rows, columns;
+  size_t row_bytes;
+};
+
+struct MatmulPart {
+  Weight weight;
+  /** [rows], or null. */
+  const float *bias;
+  Tensor output;
+};
+
+/** Angles are computed once a step for all operations that share them. */
+struct RopeTable {
+  int head_dim, pairs;
+  bool adjacent;
+  float magnitude;
+  std::vector<double> frequencies;
+  /** [tokens][pairs][2]: cosine and sine. */
+  float *values;
+};
+
+struct Cache {
+  int group, kv_heads, key_dim, value_dim;
+  /** Positions that a token sees, its own included; 0: all. */
+  int window;
+  uint8_t *data;
+  size_t block_bytes;
+};
+
+struct Op {
+  OpKind kind;
+  std::vector<Tensor> inputs, outputs;
+  /** Gain of an rms norm, fused or not, as floats. */
+  const float *norm = nullptr;
+  int norm_length = 0;
+  float eps = 0;
+  std::vector<MatmulPart> parts;
+  bool residual = false;
+  Weight table{};
+  int rope = -1;
+  int cache = -1;
+  int heads = 0;
+  float scale = 0;
+};
+
+} // namespace tl

@@ -1,0 +1,31 @@
+// The SIMD vocabulary that all kernels are written in, chosen by what the compiler was told to target: eight
+// floats (F8), eight 32-bit sums (I8), thirty-two bytes (B32), and FW floats (F) for long float loops.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__)
+#include "simd_avx.h"
+#elif defined(__ARM_FEATURE_DOTPROD)
+#include "simd_neon.h"
+#else
+#include "simd_portable.h"
+#endif
+
+namespace tl {
+
+inline float bf16_to_f32(uint16_t bits) {
+  const uint32_t word = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &word, 4);
+  return value;
+}
+
+template <typename T>
+inline T load_unaligned(const void *from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+} // namespace tl

@@ -1,0 +1,191 @@
+// The vocabulary on x86: AVX2 with FMA and F16C, and AVX-512 with VNNI where the level has it.
+#pragma once
+#include "half.h"
+#include <cstring>
+#include <immintrin.h>
+
+namespace tl {
+
+using F8 = __m256;
+struct I8 { __m256i v; };
+struct B32 { __m256i v; };
+
+inline F8 f8_set(float x) { return _mm256_set1_ps(x); }
+inline F8 f8_load(const float *p) { return _mm256_loadu_ps(p); }
+inline void f8_store(float *p, F8 a) { _mm256_storeu_ps(p, a); }
+inline F8 f8_add(F8 a, F8 b) { return _mm256_add_ps(a, b); }
+inline F8 f8_mul(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
+inline F8 f8_max(F8 a, F8 b) { return _mm256_max_ps(a, b); }
+/** a · b + c */
+inline F8 f8_fma(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
+inline float f8_sum(F8 a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+inline F8 f8_from_i8(I8 a) { return _mm256_cvtepi32_ps(a.v); }
+inline F8 f8_from_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+inline void f8_to_half(void *p, F8 a) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)); }
+inline F8 f8_from_bf16(const void *p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+/** Eight signed bytes. */
+inline F8 f8_from_s8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+
+inline I8 i8_zero() { return {_mm256_setzero_si256()}; }
+
+inline B32 b32_load(const void *p) { return {_mm256_loadu_si256((const __m256i *)p)}; }
+inline void b32_store(void *p, B32 a) { _mm256_storeu_si256((__m256i *)p, a.v); }
+inline B32 b32_zero() { return {_mm256_setzero_si256()}; }
+inline B32 b32_and(B32 a, uint8_t mask) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(char(mask)))}; }
+inline B32 b32_or(B32 a, B32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+/** Each byte shifted right by n bits. */
+template <int n> inline B32 b32_shr(B32 a) { return b32_and({_mm256_srli_epi16(a.v, n)}, uint8_t(0xff >> n)); }
+/** Each byte shifted left by n bits. */
+template <int n> inline B32 b32_shl(B32 a) { return b32_and({_mm256_slli_epi16(a.v, n)}, uint8_t(0xff << n)); }
+/** Sixteen bytes: low nibbles, then high nibbles. */
+inline B32 b32_nibbles(const void *p) {
+  const __m128i raw = _mm_loadu_si128((const __m128i *)p);
+  return b32_and({_mm256_set_m128i(_mm_srli_epi16(raw, 4), raw)}, 15);
+}
+/** Byte i is 16 where bit i is set. */
+inline B32 b32_bits_to_16(uint32_t bits) {
+  const __m256i spread = _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0);
+  const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(int(bits)), spread);
+  const __m256i select = _mm256_set1_epi64x(int64_t(0x8040201008040201));
+  const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, select), select);
+  return {_mm256_and_si256(set, _mm256_set1_epi8(16))};
+}
+
+/** acc[i] += Σ w[4i..4i+3] · x[4i..4i+3]; w unsigned and below 128, x signed. */
+inline I8 dot_u8(I8 acc, B32 w, B32 x) {
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+  return {_mm256_dpbusd_epi32(acc.v, w.v, x.v)};
+#else
+  const __m256i pairs = _mm256_maddubs_epi16(w.v, x.v);
+  return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+#endif
+}
+/** The same with w signed; neither is -128 in x. */
+inline I8 dot_s8(I8 acc, B32 w, B32 x) {
+  // |w| is unsigned, and x takes w's sign.
+  return dot_u8(acc, {_mm256_abs_epi8(w.v)}, {_mm256_sign_epi8(x.v, w.v)});
+}
+
+/** Sums of lanes 0-3 of r[0..3] in the low half, of lanes 4-7 in the high half. */
+inline __m256i i8_sum4(const I8 r[4]) {
+  return _mm256_hadd_epi32(_mm256_hadd_epi32(r[0].v, r[1].v), _mm256_hadd_epi32(r[2].v, r[3].v));
+}
+/** Lane j is the sum of all lanes of r[j]. */
+inline I8 i8_combine(const I8 r[8]) {
+  const __m256i a = i8_sum4(r), b = i8_sum4(r + 4);
+  return {_mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31))};
+}
+/** Sums of lanes 0-3 and 4-7 of each r[j] in order: low is those of r[0..3], high those of r[4..7]. */
+inline void i8_combine_halves(const I8 r[8], I8 &low, I8 &high) {
+  const __m256i order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+  low.v = _mm256_permutevar8x32_epi32(i8_sum4(r), order);
+  high.v = _mm256_permutevar8x32_epi32(i8_sum4(r + 4), order);
+}
+
+inline float half_to_float(uint16_t half) { return _cvtsh_ss(half); }
+inline uint16_t float_to_half(float value) { return uint16_t(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT)); }
+
+#if defined(__AVX512F__)
+constexpr int FW = 16;
+using F = __m512;
+inline F f_set(float x) { return _mm512_set1_ps(x); }
+inline F f_load(const float *p) { return _mm512_loadu_ps(p); }
+inline void f_store(float *p, F a) { _mm512_storeu_ps(p, a); }
+inline F f_add(F a, F b) { return _mm512_add_ps(a, b); }
+inline F f_mul(F a, F b) { return _mm512_mul_ps(a, b); }
+inline F f_max(F a, F b) { return _mm512_max_ps(a, b); }
+inline F f_div(F a, F b) { return _mm512_div_ps(a, b); }
+inline F f_fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+inline float f_sum(F a) { return _mm512_reduce_add_ps(a); }
+inline F f_from_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+inline void f_to_half(void *p, F a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)); }
+inline F f_from_bf16(const void *p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+/** 2^k for whole k within float's range. */
+inline F f_scale2(F x, F k) { return _mm512_scalef_ps(x, k); }
+inline F f_round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
+inline F f_min(F a, F b) { return _mm512_min_ps(a, b); }
+#else
+constexpr int FW = 8;
+using F = F8;
+inline F f_set(float x) { return f8_set(x); }
+inline F f_load(const float *p) { return f8_load(p); }
+inline void f_store(float *p, F a) { f8_store(p, a); }
+inline F f_add(F a, F b) { return f8_add(a, b); }
+inline F f_mul(F a, F b) { return f8_mul(a, b); }
+inline F f_max(F a, F b) { return f8_max(a, b); }
+inline F f_div(F a, F b) { return _mm256_div_ps(a, b); }
+inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
+inline float f_sum(F a) { return f8_sum(a); }
+inline F f_from_half(const void *p) { return f8_from_half(p); }
+inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
+inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+inline F f_scale2(F x, F k) {
+  const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23);
+  return _mm256_mul_ps(x, _mm256_castsi256_ps(exponent));
+}
+inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
+#endif
+
+/** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
+inline int quantize32(const float *x, int8_t *q, float &d) {
+  const __m256 unsign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  const __m256 v[4] = {f8_load(x), f8_load(x + 8), f8_load(x + 16), f8_load(x + 24)};
+  __m256 greatest = _mm256_and_ps(v[0], unsign);
+  for (int i = 1; i < 4; i++) greatest = _mm256_max_ps(greatest, _mm256_and_ps(v[i], unsign));
+  __m128 most = _mm_max_ps(_mm256_castps256_ps128(greatest), _mm256_extractf128_ps(greatest, 1));
+  most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+  most = _mm_max_ss(most, _mm_movehdup_ps(most));
+  d = _mm_cvtss_f32(most) / 127.0f;
+  const __m256 inverse = f8_set(d > 0 ? 1.0f / d : 0.0f);
+  __m256i w[4];
+  for (int i = 0; i < 4; i++) w[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
+  const __m256i sums = _mm256_add_epi32(_mm256_add_epi32(w[0], w[1]), _mm256_add_epi32(w[2], w[3]));
+  // Packing works within 128-bit halves; the permutation puts the dwords back in order.
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(w[0], w[1]), _mm256_packs_epi32(w[2], w[3]));
+  const __m256i order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+  _mm256_storeu_si256((__m256i *)q, _mm256_permutevar8x32_epi32(bytes, order));
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+}
+
+/** FW sums, one a row of a panel. */
+#if defined(__AVX512VNNI__)
+using P = __m512i;
+/** Whether panels hold Q8_0 as bytes from 0 to 255, with an offset of 128. */
+constexpr bool PANEL_UNSIGNED = true;
+inline P p_zero() { return _mm512_setzero_si512(); }
+/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; w unsigned. */
+template <bool> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
+  int32_t four;
+  std::memcpy(&four, x, 4);
+  return _mm512_dpbusd_epi32(acc, _mm512_loadu_si512(w), _mm512_set1_epi32(four));
+}
+inline F p_float(P a) { return _mm512_cvtepi32_ps(a); }
+#else
+using P = I8;
+/** Whether panels hold Q8_0 as bytes from 0 to 255, with an offset of 128. */
+constexpr bool PANEL_UNSIGNED = false;
+inline P p_zero() { return i8_zero(); }
+/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
+template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
+  int32_t four;
+  std::memcpy(&four, x, 4);
+  const B32 spread = {_mm256_set1_epi32(four)};
+  return is_signed ? dot_s8(acc, b32_load(w), spread) : dot_u8(acc, b32_load(w), spread);
+}
+inline F p_float(P a) { return f8_from_i8(a); }
+#endif
+
+} // namespace tl
+
+#include "simd_exp.h"

@@ -1,0 +1,41 @@
+// The C ABI: everything that TypeScript calls. Addresses are 64-bit integers; all answers are copied out.
+#pragma once
+#include "os.h"
+#include <cstdint>
+
+extern "C" {
+
+/** Raised with every incompatible change; checked after loading. */
+TL_API int32_t tl_abi_version();
+
+/** The level that this library was built for. */
+TL_API const char *tl_level();
+
+struct TlExecutable;
+
+/**
+ * Builds an executable from a flat list of numbers (src/backends/cpu/flatten.ts describes it). Weights are used where
+ * they lie; their addresses must stay valid until tl_free. Null if memory runs out or the list does not parse.
+ */
+TL_API TlExecutable *tl_compile(const double *program, int64_t length);
+
+/** Copies a step's inputs; must not be called while the executable runs. Counts are T, R and copies. */
+TL_API void tl_set_batch(TlExecutable *executable, const int32_t *tokens, const int32_t *positions, const int32_t *sequence,
+                         const int32_t *slots, const int32_t *lengths, const int32_t *tables, const int32_t *rows,
+                         const int32_t *copies, int32_t token_count, int32_t row_count, int32_t copy_count);
+
+/** Runs the step. `want`: 0 for whole rows, else the number of best ids of each row. 0 if done, 1 if stopped. */
+TL_API int32_t tl_step(TlExecutable *executable, int32_t want);
+
+/** Asks a running step to stop soon; may be called from any thread. */
+TL_API void tl_stop(TlExecutable *executable);
+
+/** Copies the last step's answer: [rows, width] values, and ids where `want` was not 0. */
+TL_API void tl_result(TlExecutable *executable, int32_t *ids, float *values);
+
+/** Copies bytes of the arena out or in: guards of tests. */
+TL_API void tl_read_arena(TlExecutable *executable, uint8_t *out, int64_t offset, int64_t length);
+TL_API void tl_fill_arena(TlExecutable *executable, int32_t word);
+
+TL_API void tl_free(TlExecutable *executable);
+}

@@ -1,0 +1,23 @@
+// Writes native/decode.gen.h: the decoding of every block format as C++, for kernels that have none of their own.
+//
+//   npx tsx scripts/generate-native.ts
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cPrelude, cSource } from '../src/quant/c.ts'
+import { quants } from '../src/quant/quants.ts'
+
+/** What native/decode.gen.h is to hold; a test compares. */
+export function decodeHeader(): string {
+  const formats = Object.values(quants)
+  return `// Made by scripts/generate-native.ts from src/quant. Do not edit.
+#pragma once
+${cPrelude}
+${formats.map(cSource).join('\n')}
+/** X(name, values in a block, bytes of a block) for each format. */
+#define TL_FOR_EACH_FORMAT(X) \\
+${formats.map(({ name, elems, bytes }) => `  X(${name}, ${elems}, ${bytes})`).join(' \\\n')}
+`
+}
+
+if (import.meta.filename === process.argv[1])
+  writeFileSync(join(import.meta.dirname, '../native/decode.gen.h'), decodeHeader())

@@ -1,0 +1,47 @@
+// A model file's tensors as backends take them: read in pieces, or mapped where their files can be.
+import type { MappedWeights, WeightSource } from '../backends/backend.ts'
+import { SourceError } from '../errors.ts'
+import type { ModelFile } from '../formats/model-file.ts'
+import type { Mapping, Source } from '../io/source.ts'
+
+export function weightSource(file: ModelFile): WeightSource {
+  return {
+    piece(name) {
+      const { type, shape, bytes, source, offset: start } = file.tensors.get(name)!
+      return { type, shape, bytes, read: (offset, length) => source.read(start + offset, length) }
+    },
+    map: () => mapWeights(file),
+  }
+}
+
+async function mapWeights({ sources, tensors }: ModelFile): Promise<MappedWeights> {
+  const mappings = new Map<Source, Mapping>()
+  const unmap = () => {
+    for (const mapping of mappings.values()) mapping.unmap()
+  }
+  try {
+    for (const source of sources) {
+      const mapping = await source.map?.()
+      if (mapping) mappings.set(source, mapping)
+    }
+  } catch (error) {
+    unmap()
+    throw error
+  }
+  return {
+    address(name) {
+      const { source, offset } = tensors.get(name)!
+      const mapping = mappings.get(source)
+      return mapping && mapping.address + offset
+    },
+    check() {
+      for (const [source, mapping] of mappings)
+        if (mapping.broken())
+          throw new SourceError(
+            source.name,
+            `has lost bytes since it was loaded, of the ${mapping.size} that it had`,
+          )
+    },
+    unmap,
+  }
+}

@@ -1,0 +1,141 @@
+// The CPU backend: native kernels over mapped weights. A whole step is one foreign call, beside the event loop.
+import { cpus, totalmem } from 'node:os'
+import { BackendUnavailableError, DisposedError } from '../../errors.ts'
+import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
+import { checkGuards, PATTERN } from '../../graph/guard.ts'
+import { columns, type Program } from '../../graph/ops.ts'
+import { type Plan, plan } from '../../graph/plan.ts'
+import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
+import { flatten } from './flatten.ts'
+import { type CpuLibrary, cpuLibrary } from './library.ts'
+import { type NativeWeights, nativeWeights } from './weights.ts'
+
+const GUARD_BYTES = 64
+/** Weights are read once for so many tokens; more leave the caches. */
+const STEP_TOKENS = 512
+
+export interface CpuOptions {
+  /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */
+  readonly threads?: number | undefined
+  /** Told in one line before the native library is built. */
+  readonly notice?: ((line: string) => void) | undefined
+}
+
+/** Rejects with BackendUnavailableError where there is no native library and none can be built. */
+export async function cpuBackend({ threads, notice }: CpuOptions = {}): Promise<Backend> {
+  return cpuBackendOf(await nativeLibrary({ notice }), threads)
+}
+
+/** The backend of one build of the native library. */
+export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
+  const library = cpuLibrary(native)
+  const team = threads ?? library.os.defaultThreads()
+  const model = cpus()[0]?.model.trim() || process.arch
+  return {
+    name: 'cpu',
+    device: {
+      name: `${model}, ${team} ${team === 1 ? 'thread' : 'threads'}, ${library.level}`,
+      memory: totalmem(),
+    },
+    stepTokens: STEP_TOKENS,
+    async compile(program, source, limits) {
+      const weights = await nativeWeights(program, source, library.os)
+      try {
+        return new CpuExecutable(library, program, weights, limits, team)
+      } catch (error) {
+        weights.release()
+        throw error
+      }
+    },
+    async dispose() {},
+  }
+}
+
+/** Steps of all models wait for each other: they would share the same threads, and Node has only four for such calls. */
+let turn: Promise<unknown> = Promise.resolve()
+
+class CpuExecutable implements Executable {
+  readonly #library: CpuLibrary
+  readonly #program: Program
+  readonly #weights: NativeWeights
+  readonly #plan: Plan
+  readonly #guarded: boolean
+  readonly #handle: number
+  /** Ends when the last step asked for has ended. */
+  #last: Promise<unknown> = Promise.resolve()
+  #disposed = false
+
+  constructor(
+    library: CpuLibrary,
+    program: Program,
+    weights: NativeWeights,
+    limits: Limits,
+    threads: number,
+  ) {
+    this.#library = library
+    this.#program = program
+    this.#weights = weights
+    this.#guarded = limits.guard === true
+    this.#plan = plan(program, limits, this.#guarded ? GUARD_BYTES : 0)
+    const address = ({ name }: { name: string }) => weights.address(name)
+    const list = flatten(program, { plan: this.#plan, limits, threads, address })
+    this.#handle = library.compile(list, list.length)
+    if (this.#handle === 0)
+      throw new BackendUnavailableError(
+        `the cpu backend cannot have the memory that it needs: ${this.#plan.bytes} bytes of results, and address space for its caches`,
+      )
+  }
+
+  step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
+    if (this.#disposed) return Promise.reject(new DisposedError('executable'))
+    const step = turn.then(() => this.#run(batch, want, signal))
+    turn = this.#last = step.catch(() => {})
+    return step
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return this.#last as Promise<void>
+    this.#disposed = true
+    this.#last = this.#last.then(() => {
+      this.#library.free(this.#handle)
+      this.#weights.release()
+    })
+    await this.#last
+  }
+
+  async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
+    const { tokens, positions, sequence, slots, lengths, tables, rows, copies } = batch
+    const inputs = [tokens, positions, sequence, slots, lengths, tables, rows, copies] as const
+    this.#library.setBatch(this.#handle, ...inputs, tokens.length, rows.length, copies.length / 3)
+    if (this.#guarded) this.#library.fillArena(this.#handle, PATTERN)
+
+    const stop = () => this.#library.stop(this.#handle)
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop)
+    try {
+      const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
+      const stopped = await this.#library.step(this.#handle, top)
+      if (stopped !== 0) throw signal?.reason
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+    this.#weights.check()
+    if (this.#guarded) this.#checkGuards(tokens.length, rows.length)
+    return this.#result(rows.length, want)
+  }
+
+  #result(rows: number, want: Want): Logits {
+    const vocabulary = columns(this.#program.logits)
+    const width = want === 'full' ? vocabulary : want === 'argmax' ? 1 : Math.min(want.top, vocabulary)
+    const values = new Float32Array(rows * width)
+    const ids = want === 'full' ? undefined : new Int32Array(rows * width)
+    this.#library.result(this.#handle, ids ?? null, values)
+    return { rows, width, ids, values }
+  }
+
+  #checkGuards(T: number, R: number): void {
+    const arena = new Int32Array(this.#plan.bytes / 4)
+    this.#library.readArena(this.#handle, new Uint8Array(arena.buffer), 0, arena.byteLength)
+    checkGuards(this.#program, this.#plan, arena, { T, R })
+  }
+}

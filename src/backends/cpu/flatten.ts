@@ -1,0 +1,178 @@
+// Writes a planned Program as the flat list of numbers that native/executable.cpp parses once. Every number is a
+// double: exact for sizes and addresses below 2⁵³. Reading order is writing order; there are no tags in between.
+import {
+  type Cache,
+  columns,
+  matmulOperands,
+  type Op,
+  type OpKind,
+  type Program,
+  type RopeParams,
+  type Tensor,
+  type Weight,
+} from '../../graph/ops.ts'
+import type { Plan } from '../../graph/plan.ts'
+import { bytesFor, type QuantName } from '../../quant/quants.ts'
+import type { Limits } from '../backend.ts'
+import { ABI_VERSION } from './library.ts'
+
+/** In the order of `OpKind` in native/program.h. */
+const kinds: readonly OpKind[] = [
+  'embed',
+  'rows',
+  'matmul',
+  'rmsNorm',
+  'add',
+  'rope',
+  'cacheWrite',
+  'attention',
+  'gate',
+]
+
+/** In the order of `Type` in native/program.h. */
+const types: readonly QuantName[] = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+]
+
+export interface FlattenOptions {
+  readonly plan: Plan
+  readonly limits: Limits
+  readonly threads: number
+  /** Where a weight lies. */
+  readonly address: (weight: Weight) => number
+}
+
+/**
+ * header: abi, threads, maxTokens, maxRows, maxSequences, maxBlocks, kv, arena bytes, logits tensor;
+ * count, then caches; count, then rope tables; count, then operations.
+ */
+export function flatten(program: Program, options: FlattenOptions): Float64Array {
+  return new Flattener(program, options).list()
+}
+
+class Flattener {
+  readonly #program: Program
+  readonly #options: FlattenOptions
+  readonly #ropes: { readonly params: RopeParams; readonly divisors: Weight | undefined }[] = []
+
+  constructor(program: Program, options: FlattenOptions) {
+    this.#program = program
+    this.#options = options
+  }
+
+  list(): Float64Array {
+    const { limits, plan, threads } = this.#options
+    const { caches, ops, logits } = this.#program
+    // Operations first: they name the rope tables.
+    const flatOps = ops.flatMap(op => this.#op(op))
+    return Float64Array.from([
+      ABI_VERSION,
+      threads,
+      limits.maxTokens,
+      limits.maxRows,
+      limits.maxSequences,
+      limits.maxBlocks,
+      limits.kvDType === 'f16' ? 1 : 0,
+      plan.bytes,
+      ...this.#tensor(logits),
+      caches.length,
+      ...caches.flatMap(cache => this.#cache(cache)),
+      this.#ropes.length,
+      ...this.#ropes.flatMap(({ params, divisors }) => this.#rope(params, divisors)),
+      ops.length,
+      ...flatOps,
+    ])
+  }
+
+  #op(op: Op): number[] {
+    return [
+      kinds.indexOf(op.kind),
+      op.inputs.length,
+      ...op.inputs.flatMap(tensor => this.#tensor(tensor)),
+      op.outputs.length,
+      ...op.outputs.flatMap(tensor => this.#tensor(tensor)),
+      ...this.#specifics(op),
+    ]
+  }
+
+  #specifics(op: Op): number[] {
+    switch (op.kind) {
+      case 'embed':
+        return this.#weight(op.weights[0])
+      case 'matmul': {
+        const { norm, parts, residual } = matmulOperands(op)
+        return [
+          ...this.#weight(norm?.gain),
+          norm?.eps ?? 0,
+          residual ? 1 : 0,
+          ...parts.flatMap(({ weight, bias }) => [...this.#weight(weight), ...this.#weight(bias)]),
+        ]
+      }
+      case 'rmsNorm':
+        return [...this.#weight(op.weights[0]), op.params.eps]
+      case 'rope':
+        return [this.#ropeIndex(op.params, op.weights[0])]
+      case 'cacheWrite': {
+        const { cache, rope } = op.params
+        return [cache, rope ? this.#ropeIndex(rope, op.weights[0]) : -1]
+      }
+      case 'attention':
+        return [op.params.cache, op.params.heads, op.params.scale]
+      case 'rows':
+      case 'add':
+      case 'gate':
+        return []
+      default:
+        return op satisfies never
+    }
+  }
+
+  /** Offset (-1 without bytes), columns, 0 for T or 1 for R. */
+  #tensor(tensor: Tensor): number[] {
+    if (tensor.dtype === 'cache') return [-1, 0, 0]
+    return [this.#options.plan.offsets[tensor.id]!, columns(tensor), tensor.shape[0] === 'R' ? 1 : 0]
+  }
+
+  /** Address (0 for none), type, rows, columns, bytes of a row. */
+  #weight(weight: Weight | undefined): number[] {
+    if (!weight) return [0, 0, 0, 0, 0]
+    const type = weight.type as QuantName
+    const width = weight.shape.at(-1)!
+    const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
+    return [this.#options.address(weight), types.indexOf(type), rows, width, bytesFor(type, width)]
+  }
+
+  /** Group, KV heads, key and value dim, window (0 for none), blocks. */
+  #cache({ group, kvHeads, keyDim, valueDim }: Cache): number[] {
+    const spec = this.#program.groups[group]!
+    const blocks = this.#options.limits.poolBlocks[group]!
+    return [group, kvHeads, keyDim, valueDim, spec.kind === 'window' ? spec.window : 0, blocks]
+  }
+
+  /** Head dim, 1 if pairs are adjacent, magnitude, pairs, weight of divisors, frequencies. */
+  #rope({ headDim, layout, magnitude, frequencies }: RopeParams, divisors: Weight | undefined): number[] {
+    const adjacent = layout === 'adjacent' ? 1 : 0
+    return [headDim, adjacent, magnitude, frequencies.length, ...this.#weight(divisors), ...frequencies]
+  }
+
+  #ropeIndex(params: RopeParams, divisors: Weight | undefined): number {
+    const same = (other: RopeParams) =>
+      params.headDim === other.headDim &&
+      params.layout === other.layout &&
+      params.magnitude === other.magnitude &&
+      params.frequencies.length === other.frequencies.length &&
+      params.frequencies.every((frequency, i) => frequency === other.frequencies[i])
+    const found = this.#ropes.findIndex(rope => rope.divisors?.name === divisors?.name && same(rope.params))
+    return found >= 0 ? found : this.#ropes.push({ params, divisors }) - 1
+  }
+}

@@ -1,0 +1,72 @@
+// Typed calls of native/torchless.h: compile, step, copy results. Knows the C ABI, not what a program means.
+import { BackendUnavailableError } from '../../errors.ts'
+import type { NativeLibrary } from '../../ffi/library.ts'
+import type { Address } from '../../ffi/native.ts'
+import { type NativeOs, nativeOs } from '../../ffi/os.ts'
+
+/** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
+export const ABI_VERSION = 1
+
+export interface CpuLibrary {
+  /** Instruction-set level: `avx512`. */
+  readonly level: string
+  readonly os: NativeOs
+  /** An executable, or 0 if memory is short or the list does not parse. */
+  compile(program: Float64Array, length: number): Address
+  setBatch(
+    executable: Address,
+    ...inputs: [
+      tokens: Int32Array,
+      positions: Int32Array,
+      sequence: Int32Array,
+      slots: Int32Array,
+      lengths: Int32Array,
+      tables: Int32Array,
+      rows: Int32Array,
+      copies: Int32Array,
+      tokenCount: number,
+      rowCount: number,
+      copyCount: number,
+    ]
+  ): void
+  /** Beside JavaScript; answers 0, or 1 if it was stopped. `want`: 0 for whole rows, else ids of each. */
+  step(executable: Address, want: number): Promise<number>
+  stop(executable: Address): void
+  /** `ids` may be null where whole rows were wanted. */
+  result(executable: Address, ids: Int32Array | null, values: Float32Array): void
+  readArena(executable: Address, out: Uint8Array, offset: number, length: number): void
+  fillArena(executable: Address, word: number): void
+  free(executable: Address): void
+}
+
+const known = new WeakMap<NativeLibrary, CpuLibrary>()
+
+/** Throws BackendUnavailableError if the library is of another version. */
+export function cpuLibrary(library: NativeLibrary): CpuLibrary {
+  const found = known.get(library) ?? declare(library)
+  known.set(library, found)
+  return found
+}
+
+function declare(library: NativeLibrary): CpuLibrary {
+  const abi = library.func('tl_abi_version', 'i32', [])()
+  if (abi !== ABI_VERSION)
+    throw new BackendUnavailableError(`${library.path}: expected ABI ${ABI_VERSION}, found ${abi}`)
+  const list = 'bytes' as const
+  return {
+    level: library.level,
+    os: nativeOs(library),
+    compile: library.func('tl_compile', 'address', [list, 'i64']),
+    setBatch: library.func('tl_set_batch', 'void', [
+      'address',
+      ...([list, list, list, list, list, list, list, list] as const),
+      ...(['i32', 'i32', 'i32'] as const),
+    ]),
+    step: library.async('tl_step', 'i32', ['address', 'i32']),
+    stop: library.func('tl_stop', 'void', ['address']),
+    result: library.func('tl_result', 'void', ['address', list, list]),
+    readArena: library.func('tl_read_arena', 'void', ['address', list, 'i64', 'i64']),
+    fillArena: library.func('tl_fill_arena', 'void', ['address', 'i32']),
+    free: library.func('tl_free', 'void', ['address']),
+  }
+}
