@@ -67,6 +67,13 @@ export class DisposedError extends TorchlessError {
 /** An option or argument is out of range or of the wrong kind. */
 export class InvalidOptionError extends TorchlessError {}
 
+/** The model's numbers are beyond repair: no token has a logit. */
+export class ComputationError extends TorchlessError {
+  constructor() {
+    super('no token has a logit: the weights are damaged, or their numbers too large for this computation')
+  }
+}
+
 /** Bytes of a model cannot be had: no such file, no permission, a cut connection, a range beyond the end. */
 export class SourceError extends TorchlessError {
   constructor(

@@ -49,11 +49,15 @@ const schema = z.strictObject({
   repeatLastN: z.int().optional(),
   seed: z.int().optional(),
   maxTokens: count.optional(),
-  stop: z.union([z.string().transform(text => [text]), z.array(z.string())]).default([]),
+  stop: z
+    .union([z.string().transform(text => [text]), z.array(z.string())], 'expected a text or several')
+    .default([]),
   ignoreEos: z.boolean().default(false),
   special: z.boolean().default(true),
   signal: signal.optional(),
-  onProgress: z.custom<GenerateOptions['onProgress']>(value => typeof value === 'function').optional(),
+  onProgress: z
+    .custom<GenerateOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
 })
 
 /** A quarter of the context, between 2,048 (1,024 for contexts below 4,096) and 32,768 tokens. */

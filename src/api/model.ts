@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A loaded model: what users hold in their hands.
 import type { Backend, Logits } from '../backends/backend.ts'
 import type { Engine } from '../engine/engine.ts'

@@ -7,10 +7,11 @@ import { openFile } from '../io/file.ts'
 import { openUrl } from '../io/http.ts'
 import type { Source } from '../io/source.ts'
 
-/** A path, an http(s) or file URL, or a Blob such as a browser's File. */
+/** A path, an http(s) URL (as a text, too), a file URL, or a Blob such as a browser's File. */
 export type ModelLocation = string | URL | Blob
 
-export async function openModelFile(location: ModelLocation): Promise<ModelFile> {
+export async function openModelFile(given: ModelLocation): Promise<ModelFile> {
+  const location = typeof given === 'string' && /^https?:\/\//i.test(given) ? new URL(given) : given
   const source = await openSource(location)
   try {
     return await openGguf(source, name => openSource(sibling(location, name)))
@@ -28,7 +29,7 @@ async function openSource(location: ModelLocation): Promise<Source> {
 
 /** Another part of a split file, beside the first. */
 function sibling(location: ModelLocation, name: string): ModelLocation {
-  if (location instanceof URL) return new URL(name, location)
+  if (location instanceof URL) return new URL(encodeURIComponent(name), location)
   if (typeof location === 'string') return location.replace(/[^/\\]*$/, () => name)
   throw new InvalidOptionError('a split model cannot be loaded from one Blob')
 }

@@ -4,11 +4,18 @@ import { InvalidOptionError } from '../errors.ts'
 
 /** `value` as the schema has it; `what` names the call in the message. */
 export function checkOptions<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  const path = issue?.path.join('.') || 'options'
-  throw new InvalidOptionError(`${what}: ${path}: ${issue?.message ?? 'invalid'}`)
+  const issue = result.error.issues[0]!
+  const path = issue.path.join('.') || 'options'
+  // Zod begins with the kind of mistake, which what was expected and found tell better.
+  const problem = issue.message.replace(/^[\w ]+: (?=expected)/, '')
+  const found = issue.code === 'unrecognized_keys' ? '' : `, found ${describe(issue.input)}`
+  throw new InvalidOptionError(`${what}: ${path}: ${problem}${found}`)
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' || typeof value === 'function' ? typeof value : JSON.stringify(value)
 }
 
 export const count = z.int().min(1)

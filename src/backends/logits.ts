@@ -35,7 +35,13 @@ export function sliceLogits(logits: Logits, first: number, count: number): Logit
 export function bestIndices(values: Float32Array, count: number): Int32Array {
   const heap = new Int32Array(count)
   let size = 0
-  const worse = (a: number, b: number) => values[a]! < values[b]! || (values[a]! === values[b]! && a > b)
+  const worse = (a: number, b: number) => {
+    const x = values[a]!
+    const y = values[b]!
+    if (x < y || x > y) return x < y
+    // Equal, or one of them is not a number, which is worse than any.
+    return Number.isNaN(x) === Number.isNaN(y) ? a > b : Number.isNaN(x)
+  }
   const sink = (at: number) => {
     const moved = heap[at]!
     for (;;) {

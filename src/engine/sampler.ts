@@ -1,7 +1,7 @@
 // From logits to the next token: penalties, temperature, top-k, softmax, top-p, min-p, draw, in this order.
 import type { Logits, Want } from '../backends/backend.ts'
 import { bestIndices } from '../backends/logits.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { ComputationError, InvalidOptionError } from '../errors.ts'
 
 export interface SamplerOptions {
   /** Divides the logits; 0 takes the best token always. Default 0.7. */
@@ -52,6 +52,9 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
   check('presencePenalty', o.presencePenalty, -Number.MAX_VALUE, Number.MAX_VALUE)
   check('frequencyPenalty', o.frequencyPenalty, -Number.MAX_VALUE, Number.MAX_VALUE)
   check('repeatLastN', o.repeatLastN, -1, Number.MAX_SAFE_INTEGER)
+  for (const name of ['topK', 'repeatLastN', 'seed'] as const)
+    if (o[name] !== undefined && !Number.isInteger(o[name]))
+      throw new InvalidOptionError(`${name}: expected a whole number, found ${o[name]}`)
   const penalized = o.repeatPenalty !== 1 || o.presencePenalty !== 0 || o.frequencyPenalty !== 0
   const random = randomNumbers(o.seed ?? Math.floor(Math.random() * 2 ** 32))
 
@@ -66,6 +69,7 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
       if (penalized) values = penalize(ids, values, history, o)
       if (o.temperature === 0) {
         const best = pick(ids, values, bestIndices(values, 1))
+        if (Number.isNaN(best.values[0])) throw new ComputationError()
         return { ids: best.ids, probabilities: Float64Array.of(1) }
       }
       if (o.topK > 0 && o.topK < values.length)
@@ -151,8 +155,13 @@ function penalize(
 function softmax(ids: Int32Array, values: Float32Array, temperature: number): Candidates {
   let greatest = -Infinity
   for (const value of values) if (value > greatest) greatest = value
-  const probabilities = Float64Array.from(values, value => Math.exp((value - greatest) / temperature))
-  return normalized(ids, probabilities)
+  if (greatest === -Infinity) throw new ComputationError()
+  const weight = (value: number) => {
+    if (value === greatest) return 1
+    // What is not a number is no candidate.
+    return value < greatest ? Math.exp((value - greatest) / temperature) : 0
+  }
+  return normalized(ids, Float64Array.from(values, weight))
 }
 
 /** The fewest best candidates whose probabilities reach `p` (arXiv:1904.09751). */

@@ -55,10 +55,10 @@ export class Session {
   async feed(ids: readonly number[], options: FeedOptions = {}): Promise<Logits> {
     this.#check()
     if (ids.length === 0) throw new InvalidOptionError('feed: expected at least one token, found none')
-    const invalid = ids.find(id => !Number.isInteger(id) || id < 0 || id >= this.#engine.vocabulary)
-    if (invalid !== undefined)
+    const invalid = ids.findIndex(id => !Number.isInteger(id) || id < 0 || id >= this.#engine.vocabulary)
+    if (invalid >= 0)
       throw new InvalidOptionError(
-        `feed: expected token ids from 0 to ${this.#engine.vocabulary - 1}, found ${invalid}`,
+        `feed: expected token ids from 0 to ${this.#engine.vocabulary - 1}, found ${ids[invalid]}`,
       )
     if (this.length + ids.length > this.capacity)
       throw new ContextOverflowError(this.length + ids.length, this.capacity)

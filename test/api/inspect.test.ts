@@ -1,0 +1,104 @@
+// What a model file is, without loading its weights.
+import { describe, expect, test } from 'vitest'
+import { ggufBytes } from '../../src/formats/gguf.ts'
+import { inspectModel, ModelFormatError, SourceError } from '../../src/index.ts'
+import { fixtures, tinyLlama, vocabularyBytes } from '../fixtures/models.ts'
+import { rejection, tinyBlob } from './tiny.ts'
+
+const fixture = tinyLlama(fixtures.plain)
+const weightBytes = fixture.tensors.reduce((sum, { data }) => sum + data.length, 0)
+/** Keys and values of 2 layers, 2 heads of 16 numbers, 2 bytes each. */
+const kvPerToken = 2 * 2 * 2 * 16 * 2
+
+test('a model that runs', async () => {
+  const { metadata, tensors, program, ...rest } = await inspectModel(await tinyBlob())
+  expect(rest).toEqual({
+    format: 'gguf',
+    architecture: 'llama',
+    // Embedding and output, two layers of four attention and three MLP matrices, five norms.
+    parameters: 2 * 355 * 64 + 2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64) + 5 * 64,
+    contextLength: 256,
+    quantization: { F16: 16, F32: 5 },
+    memory: { eager: weightBytes + 256 * kvPerToken, kvPerToken },
+    unsupported: undefined,
+  })
+  expect(metadata).toMatchObject({ 'general.name': 'torchless fixture', 'llama.block_count': 2 })
+  expect(tensors.map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes }))).toEqual(
+    fixture.tensors.map(({ name, type, shape, data }) => ({ name, type, shape, bytes: data.length })),
+  )
+  expect(program).toMatch(/matmul\(.*blk\.1\.ffn_down\.weight/)
+})
+
+test('offsets are where the data lies in the file', async () => {
+  const file = await tinyBlob()
+  const { tensors } = await inspectModel(file)
+  for (const [i, { offset, bytes }] of tensors.entries()) {
+    const data = await file.slice(offset, offset + bytes).arrayBuffer()
+    expect(Buffer.compare(Buffer.from(data), fixture.tensors[i]!.data)).toBe(0)
+  }
+})
+
+test('a tensor with two uses needs memory once, one without any needs none', async () => {
+  const { metadata, tensors } = tinyLlama({ ...fixtures.tied, seed: 1 })
+  const unused = { name: 'unused.weight', type: 'F32', shape: [4], data: new Uint8Array(16) } as const
+  const file = await ggufBytes({ metadata, tensors: [...tensors, unused] })
+  const { memory } = await inspectModel(new Blob([Uint8Array.from(file)]))
+  const bytes = tensors.reduce((sum, { data }) => sum + data.length, 0)
+  expect(memory).toEqual({ eager: bytes + 256 * kvPerToken, kvPerToken })
+})
+
+test('a window holds the cache down', async () => {
+  const { memory } = await inspectModel(await tinyBlob({ 'llama.attention.sliding_window': 100 }))
+  expect(memory).toEqual({ eager: weightBytes + 100 * kvPerToken, kvPerToken })
+})
+
+test('metadata is plain JSON, long arrays cut', async () => {
+  const { metadata } = await inspectModel(
+    await tinyBlob({
+      'a.big': 2n ** 60n,
+      'a.bigs': BigUint64Array.of(1n, 2n ** 60n),
+      'a.short': Int32Array.from({ length: 64 }, (_, i) => i),
+      'a.long': Int32Array.from({ length: 65 }, (_, i) => i),
+    }),
+  )
+  expect(metadata).toMatchObject({
+    'a.big': `${2n ** 60n}`,
+    'a.bigs': ['1', `${2n ** 60n}`],
+    'a.short': Array.from({ length: 64 }, (_, i) => i),
+    'a.long': { length: 65, first: [0, 1, 2, 3, 4, 5, 6, 7] },
+    'tokenizer.ggml.tokens': { length: 355, first: expect.arrayContaining(['<unk>', '<s>', '</s>']) },
+  })
+  expect(JSON.parse(JSON.stringify(metadata))).toEqual(metadata)
+})
+
+describe('a model that does not run is still told of', () => {
+  test('an unknown architecture', async () => {
+    const found = await inspectModel(
+      await tinyBlob({ 'general.architecture': 'abacus', 'abacus.context_length': 99 }),
+    )
+    expect(found).toMatchObject({ architecture: 'abacus', contextLength: 99 })
+    expect(found.unsupported).toMatch(/found abacus/)
+    expect(found.memory).toBeUndefined()
+    expect(found.program).toBeUndefined()
+    expect(found.tensors).toHaveLength(fixture.tensors.length)
+  })
+
+  test('no architecture at all', async () => {
+    const found = await inspectModel(await tinyBlob({ 'general.architecture': undefined }))
+    expect(found).toMatchObject({ architecture: 'unknown', contextLength: undefined })
+    expect(found.unsupported).toMatch(/general\.architecture/)
+  })
+
+  test('a vocabulary without weights', async () => {
+    const found = await inspectModel(new Blob([Uint8Array.from(await vocabularyBytes('bpe'))]))
+    expect(found).toMatchObject({ parameters: 0, quantization: {}, tensors: [] })
+    expect(found.unsupported).toEqual(expect.any(String))
+  })
+})
+
+test('what is no model', async () => {
+  expect(await rejection(inspectModel(new Blob(['not a model'])))).toBeInstanceOf(ModelFormatError)
+  expect(await rejection(inspectModel('missing.gguf'))).toEqual(
+    new SourceError('missing.gguf', 'no such file'),
+  )
+})
