@@ -67,18 +67,16 @@ export async function openBackend(
 export async function listBackends(): Promise<BackendInfo[]> {
   const list: BackendInfo[] = []
   for (const { name, open } of backends) {
+    let backend: Backend
     try {
-      const backend = await open({})
-      list.push({
-        name,
-        unusable: undefined,
-        devices: [backend.device],
-        auto: list.every(other => other.unusable !== undefined),
-      })
-      await backend.dispose()
+      backend = await open({})
     } catch (error) {
       list.push({ name, unusable: (error as Error).message, devices: [], auto: false })
+      continue
     }
+    const auto = list.every(other => other.unusable !== undefined)
+    list.push({ name, unusable: undefined, devices: [backend.device], auto })
+    await backend.dispose()
   }
   return list
 }

@@ -37,7 +37,8 @@ export async function* generateTokens(
     const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
     if (stopTokens.has(id)) return 'stop'
     yield id
-    if (session.length === session.capacity) return 'length'
+    // The id that is out but not yet fed counts, too.
+    if (session.length + 1 === session.capacity) return 'length'
     next = [id]
   }
   return 'length'

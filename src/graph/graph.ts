@@ -23,7 +23,10 @@ export class Graph {
   readonly #ops: Op[] = []
   readonly #groups: CacheGroup[] = []
   readonly #caches: Cache[] = []
-  #tensors = 0
+  /** What was recorded here: tensors of another graph have other ids. */
+  readonly #made = new Set<Tensor>()
+  /** By written cache tensor: index of the cache. */
+  readonly #written = new Map<Tensor, number>()
 
   /** `[T, dim]`: the table's rows of the step's token ids. `table` is `[vocabulary, dim]`. */
   embed(table: Weight): Tensor {
@@ -63,6 +66,7 @@ export class Graph {
   /** Rotates each head of `x` (`[T, heads·headDim]`); `divisors` (`[pairs]`) divide the frequencies. */
   rope(x: Tensor, params: RopeParams, divisors?: Weight): Tensor {
     const pairs = params.frequencies.length
+    if (x.shape[0] !== 'T') fail('rope', x.name, 'a first dimension of T', show(x.shape))
     if (columns(x) % params.headDim !== 0)
       fail('rope', x.name, `columns that are a multiple of the head size ${params.headDim}`, `${columns(x)}`)
     if (pairs * 2 > params.headDim)
@@ -83,7 +87,9 @@ export class Graph {
     const { kvHeads, keyDim, valueDim } = this.#cacheAt('cacheWrite', cache)
     expectColumns('cacheWrite', k, kvHeads * keyDim)
     expectColumns('cacheWrite', v, kvHeads * valueDim)
-    return this.#record('cacheWrite', { cache }, [k, v], [], [], undefined, 'cache')
+    const written = this.#record('cacheWrite', { cache }, [k, v], [], [], undefined, 'cache')
+    this.#written.set(written, cache)
+    return written
   }
 
   /**
@@ -93,6 +99,8 @@ export class Graph {
   attention(q: Tensor, written: Tensor, params: OpParams['attention']): Tensor {
     const { kvHeads, keyDim, valueDim } = this.#cacheAt('attention', params.cache)
     if (written.dtype !== 'cache') fail('attention', written.name, 'a written cache', written.dtype)
+    if (this.#written.get(written) !== params.cache)
+      fail('attention', written.name, `cache ${params.cache}`, `cache ${this.#written.get(written)}`)
     if (params.heads % kvHeads !== 0)
       fail('attention', q.name, `heads that are a multiple of ${kvHeads} KV heads`, `${params.heads}`)
     expectColumns('attention', q, params.heads * keyDim)
@@ -109,10 +117,10 @@ export class Graph {
   finish(logits: Tensor): Program {
     if (logits.shape[0] !== 'R') fail('finish', logits.name, 'a first dimension of R', show(logits.shape))
     return {
-      ops: this.#ops,
-      groups: this.#groups,
-      caches: this.#caches,
-      tensorCount: this.#tensors,
+      ops: [...this.#ops],
+      groups: [...this.#groups],
+      caches: [...this.#caches],
+      tensorCount: this.#made.size,
       logits,
     }
   }
@@ -130,7 +138,12 @@ export class Graph {
     name = `${kind}.${this.layer}`,
     dtype: DType = 'f32',
   ): Tensor {
-    const output: Tensor = { id: this.#tensors++, name, dtype, shape }
+    for (const input of inputs) {
+      if (!this.#made.has(input)) fail(kind, input.name, 'a tensor of this graph', 'one of another')
+      if (input.dtype === 'cache' && kind !== 'attention') fail(kind, input.name, 'values', 'a written cache')
+    }
+    const output: Tensor = { id: this.#made.size, name, dtype, shape }
+    this.#made.add(output)
     this.#ops.push({ kind, layer: this.layer, params, inputs, weights, outputs: [output] } as unknown as Op)
     return output
   }

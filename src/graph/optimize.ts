@@ -12,7 +12,7 @@ export function mergeMatmuls(program: Program): Program {
   const ops: Op[] = []
   const firstOf = new Map<string, number>()
   for (const op of program.ops) {
-    if (op.kind !== 'matmul') {
+    if (op.kind !== 'matmul' || op.params.norm || op.params.residual) {
       ops.push(op)
       continue
     }
@@ -47,7 +47,7 @@ export function fuseNorms(program: Program): Program {
 
   const dropped = new Set<Op>()
   const ops = program.ops.map(op => {
-    const norm = op.kind === 'matmul' ? norms.get(op.inputs[0]!.id) : undefined
+    const norm = op.kind === 'matmul' && !op.params.norm ? norms.get(op.inputs[0]!.id) : undefined
     if (op.kind !== 'matmul' || !norm) return op
     dropped.add(norm)
     return {
@@ -100,7 +100,7 @@ export function fuseResiduals(program: Program): Program {
     for (const [residual, sum] of [add.inputs, [...add.inputs].reverse()] as [Tensor, Tensor][]) {
       const matmul = made.get(sum.id)
       if (matmul?.kind !== 'matmul' || matmul.outputs.length !== 1 || matmul.params.residual) continue
-      if (uses[sum.id] !== 1 || replaced.has(matmul)) continue
+      if (uses[sum.id] !== 1) continue
       const source = made.get(residual.id)
       if (source && !isBefore(program, source, matmul)) continue
       replaced.set(matmul, {

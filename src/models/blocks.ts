@@ -14,19 +14,36 @@ export interface AttentionConfig {
   readonly kvHeads: readonly number[]
   readonly keyDim: number
   readonly valueDim: number
+  /** Of the norms of heads, where a file has them. */
+  readonly eps: number
   readonly rope: RopeConfig
   /** Positions that a token sees, its own included; undefined: all. */
   readonly window: number | undefined
 }
 
+/** No model is near; a file that says more is damaged. */
+const MOST_LAYERS = 4096
+
 export function baseConfig(meta: Meta, w: Weights): BaseConfig {
   const table = w.tensors.get('token_embd.weight')
   return {
-    layers: meta.count('block_count'),
+    layers: meta.count('block_count', undefined, 1, MOST_LAYERS),
     dim: meta.count('embedding_length'),
     vocabulary: table?.shape.length === 2 ? table.shape[0]! : meta.count('vocab_size'),
     contextLength: meta.count('context_length'),
   }
+}
+
+/** Query heads, and by layer the KV heads that they share evenly; sizes of a head's keys and values. */
+export function headConfig(meta: Meta, { layers, dim }: { readonly layers: number; readonly dim: number }) {
+  const heads = meta.count('attention.head_count')
+  const kvHeads = meta.countPerLayer('attention.head_count_kv', layers, heads)
+  if (kvHeads.some(count => heads % count !== 0))
+    meta.fail('attention.head_count_kv', `divisors of the ${heads} heads`, kvHeads)
+  if (!meta.has('attention.key_length') && dim % heads !== 0)
+    meta.fail('attention.head_count', `a divisor of the embedding length ${dim}`, heads)
+  const keyDim = meta.count('attention.key_length', dim / heads)
+  return { heads, kvHeads, keyDim, valueDim: meta.count('attention.value_length', keyDim) }
 }
 
 /** `x · weightᵀ`, plus a bias if the file has one; `name` without `.weight`. x is `[·, inner]`. */
@@ -34,7 +51,10 @@ export function linear(g: Graph, w: Weights, name: string, x: Tensor, outer: num
   return g.matmul(x, w.need(`${name}.weight`, [outer, inner]), w.optional(`${name}.bias`, [outer]))
 }
 
-/** Grouped-query attention (arXiv:2305.13245) with rotary positions; x is `[T, dim]`, and so is the answer. */
+/**
+ * Grouped-query attention (arXiv:2305.13245) with rotary positions, and norms of the heads where the file has them; x is
+ * `[T, dim]`, and so is the answer.
+ */
 export function attention(g: Graph, w: Weights, x: Tensor, c: AttentionConfig): Tensor {
   const { dim, heads, keyDim, valueDim } = c
   const kvHeads = c.kvHeads[g.layer]!
@@ -42,9 +62,13 @@ export function attention(g: Graph, w: Weights, x: Tensor, c: AttentionConfig): 
   const cache = g.cache(group, { kvHeads, keyDim, valueDim })
   const divisors = w.shared('rope_freqs.weight', [c.rope.rotated / 2])
   const rotate = (y: Tensor) => g.rope(y, ropeParams(c.rope, keyDim), divisors)
+  const normed = (name: string, y: Tensor) => {
+    const gain = w.optional(`${name}.weight`, [keyDim])
+    return gain ? g.rmsNorm(y, gain, c.eps) : y
+  }
 
-  const q = rotate(linear(g, w, 'attn_q', x, heads * keyDim, dim))
-  const k = rotate(linear(g, w, 'attn_k', x, kvHeads * keyDim, dim))
+  const q = rotate(normed('attn_q_norm', linear(g, w, 'attn_q', x, heads * keyDim, dim)))
+  const k = rotate(normed('attn_k_norm', linear(g, w, 'attn_k', x, kvHeads * keyDim, dim)))
   const v = linear(g, w, 'attn_v', x, kvHeads * valueDim, dim)
   const seen = g.attention(q, g.cacheWrite(k, v, cache), { cache, heads, scale: keyDim ** -0.5 })
   return linear(g, w, 'attn_output', seen, dim, heads * valueDim)

@@ -1,7 +1,7 @@
 // LLaMA 1 to 3 (arXiv:2302.13971, 2407.21783) and Mistral (arXiv:2310.06825), whose files call themselves llama.
 import { UnsupportedModelError } from '../errors.ts'
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, gatedMlp, outputLogits } from './blocks.ts'
+import { attention, baseConfig, gatedMlp, headConfig, outputLogits } from './blocks.ts'
 import { ropeConfig } from './rope.ts'
 
 export const llama = architecture({
@@ -11,17 +11,13 @@ export const llama = architecture({
     const base = baseConfig(meta, weights)
     if (meta.count('expert_count', 0, 0) > 0)
       throw new UnsupportedModelError('mixtures of experts (llama.expert_count > 0) are not supported')
-    const heads = meta.count('attention.head_count')
-    const keyDim = meta.count('attention.key_length', base.dim / heads)
+    const heads = headConfig(meta, base)
     return {
       ...base,
-      heads,
-      kvHeads: meta.countPerLayer('attention.head_count_kv', base.layers, heads),
-      keyDim,
-      valueDim: meta.count('attention.value_length', keyDim),
+      ...heads,
       hidden: meta.countPerLayer('feed_forward_length', base.layers),
-      eps: meta.number('attention.layer_norm_rms_epsilon'),
-      rope: ropeConfig(meta, keyDim, 'adjacent'),
+      eps: meta.number('attention.layer_norm_rms_epsilon', undefined, 0),
+      rope: ropeConfig(meta, heads.keyDim, 'adjacent'),
       window: meta.has('attention.sliding_window') ? meta.count('attention.sliding_window') : undefined,
     }
   },

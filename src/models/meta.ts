@@ -11,17 +11,18 @@ export class Meta {
   ) {}
 
   /** A finite number at `architecture.key`, or `fallback`; without a fallback it must be there. */
-  number(key: string, fallback?: number): number {
+  number(key: string, fallback?: number, least = -Infinity): number {
     const value = this.#get(key) ?? fallback
-    return typeof value === 'number' && Number.isFinite(value) ? value : this.fail(key, 'a number', value)
+    if (typeof value === 'number' && Number.isFinite(value) && value >= least) return value
+    return this.fail(key, least === -Infinity ? 'a number' : `a number from ${least}`, value)
   }
 
   /** A whole number of at least `least`. */
-  count(key: string, fallback?: number, least = 1): number {
+  count(key: string, fallback?: number, least = 1, most = Number.MAX_SAFE_INTEGER): number {
     const value = this.number(key, fallback)
-    return Number.isSafeInteger(value) && value >= least
-      ? value
-      : this.fail(key, `a whole number from ${least}`, value)
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+    const upTo = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`
+    return this.fail(key, `a whole number from ${least}${upTo}`, value)
   }
 
   /** A count that may be given for all layers at once or for each. */
@@ -30,7 +31,7 @@ export class Meta {
     if (!ArrayBuffer.isView(value)) return new Array<number>(layers).fill(this.count(key, fallback))
     const list = Array.from(value as unknown as ArrayLike<number>, Number)
     if (list.length !== layers || !list.every(n => Number.isSafeInteger(n) && n > 0))
-      return this.fail(key, `${layers} whole numbers from 1`, `[${list.slice(0, 8).join(', ')}]`)
+      return this.fail(key, `${layers} whole numbers from 1`, list)
     return list
   }
 
@@ -44,14 +45,22 @@ export class Meta {
   }
 
   fail(key: string, expected: string, found: unknown): never {
-    const shown =
-      found === undefined ? 'nothing' : JSON.stringify(found, (_, v) => (typeof v === 'bigint' ? `${v}` : v))
     throw new UnsupportedModelError(
-      `metadata ${this.architecture}.${key}: expected ${expected}, found ${shown}`,
+      `metadata ${this.architecture}.${key}: expected ${expected}, found ${shown(found)}`,
     )
   }
 
   #get(key: string): unknown {
     return this.values.get(`${this.architecture}.${key}`)
   }
+}
+
+/** A value in a message: as it is, but no longer than a line. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'string') return value.length > 40 ? `"${value.slice(0, 40)}..."` : `"${value}"`
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return String(value)
+  const list = value as unknown as ArrayLike<unknown>
+  const first = Array.from({ length: Math.min(list.length, 8) }, (_, i) => shown(list[i])).join(', ')
+  return list.length > 8 ? `[${first}, ...], ${list.length} of them` : `[${first}]`
 }

@@ -5,7 +5,7 @@ import type { Program } from '../graph/ops.ts'
 import { optimize } from '../graph/optimize.ts'
 import type { Architecture, BaseConfig } from './architecture.ts'
 import { llama } from './llama.ts'
-import { Meta, type MetaValues } from './meta.ts'
+import { Meta, type MetaValues, shown } from './meta.ts'
 import { type TensorDirectory, Weights } from './weights.ts'
 
 const architectures: readonly Architecture[] = [llama]
@@ -27,7 +27,7 @@ export function recordModel(
 ): RecordedModel {
   const name = metadata.get('general.architecture')
   if (typeof name !== 'string')
-    throw new UnsupportedModelError('metadata general.architecture: expected a text, found nothing')
+    throw new UnsupportedModelError(`metadata general.architecture: expected a text, found ${shown(name)}`)
   const family = architectures.find(({ names }) => names.includes(name))
   if (!family) {
     const known = architectures.flatMap(({ names }) => names).join(', ')
@@ -39,5 +39,6 @@ export function recordModel(
   const config = family.config(meta, { maxSeqLen, weights })
   const graph = new Graph()
   const program = optimize(graph.finish(family.forward(graph, config, weights)))
+  weights.expectAllUsed(name)
   return { architecture: name, config, program }
 }

@@ -70,7 +70,7 @@ export function ropeParams(config: RopeConfig, headDim: number): RopeParams {
 }
 
 /**
- * YaRN (arXiv:2309.00071, section 3.2): pairs that turn more than betaFast times over the original context keep
+ * YaRN (arXiv:2309.00071, section 3.2, with the ramp over pairs as in its authors' code): pairs that turn more than betaFast times over the original context keep
  * their frequency (1), those that turn less than betaSlow times are interpolated (0), with a ramp between.
  */
 function yarnRamp(

@@ -5,22 +5,25 @@ import type { Weight } from '../graph/ops.ts'
 /** Tensors by name; shapes are row-major. */
 export type TensorDirectory = {
   get(name: string): { readonly type: string; readonly shape: readonly number[] } | undefined
+  keys(): Iterable<string>
 }
 
 export class Weights {
   constructor(
     readonly tensors: TensorDirectory,
     readonly prefix = '',
+    /** Names that were asked for. */
+    private readonly asked = new Set<string>(),
   ) {}
 
   /** The tensors of block `index`: `blk.3.`. */
   block(index: number): Weights {
-    return new Weights(this.tensors, `${this.prefix}blk.${index}.`)
+    return new Weights(this.tensors, `${this.prefix}blk.${index}.`, this.asked)
   }
 
   /** A tensor that belongs to no block, if the file has it. */
   shared(name: string, shape: readonly number[]): Weight | undefined {
-    return new Weights(this.tensors).optional(name, shape)
+    return new Weights(this.tensors, '', this.asked).optional(name, shape)
   }
 
   /** The tensor, which must be there and have `shape`. */
@@ -34,12 +37,20 @@ export class Weights {
   /** The tensor if the file has it; a wrong shape is an error all the same. */
   optional(name: string, shape: readonly number[]): Weight | undefined {
     const full = this.prefix + name
+    this.asked.add(full)
     const tensor = this.tensors.get(full)
     if (!tensor) return undefined
     const found = withoutPadding(tensor.shape, shape.length)
     if (found.length !== shape.length || found.some((size, i) => size !== shape[i]))
       fail(`tensor ${full}`, `shape [${shape.join(', ')}]`, `[${tensor.shape.join(', ')}]`)
     return { name: full, type: tensor.type, shape: found }
+  }
+
+  /** A tensor that the forward pass leaves out would mean wrong answers: the model is not what it says. */
+  expectAllUsed(architecture: string): void {
+    const unused = [...this.tensors.keys()].filter(name => !this.asked.has(name))
+    if (unused.length > 0)
+      fail(`tensor ${unused[0]}`, `one that a ${architecture} model has`, `${unused.length} that it has not`)
   }
 }
 

@@ -224,7 +224,9 @@ describe('other commands', () => {
   })
 
   it('--list-backends', async () => {
-    expect((await torchless(['--list-backends'])).out).toMatch(/reference: usable, taken by auto/)
+    expect((await torchless(['--list-backends'])).out).toMatch(
+      /cpu: usable, taken by auto\n.*\nreference: usable/,
+    )
   })
 
   it.each([[[]], [['inspect']], [['tokenize']], [['logits']], [['perplexity']]])(

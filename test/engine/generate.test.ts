@@ -108,9 +108,9 @@ describe('ends', () => {
     const { engine } = await mockEngine(undefined, { maxSeqLen: 8 })
     const session = engine.session()
     const { ids, finish } = await run(session)
-    // The last one follows a full context, and is never fed.
-    expect({ ids, finish }).toEqual({ ids: continued(prompt, 4), finish: 'length' })
-    expect(session.length).toBe(8)
+    expect({ ids, finish }).toEqual({ ids: continued(prompt, 3), finish: 'length' })
+    // Nothing is to follow the last one: it need not be fed.
+    expect(session.length).toBe(7)
   })
 
   test('before it starts, if the prompt leaves no room', async () => {

@@ -23,6 +23,8 @@ export class MockBackend implements Backend {
   readonly stepTokens = 16
   /** The steps so far. */
   readonly steps: MockStep[] = []
+  /** Whether what was compiled is disposed. */
+  disposed = false
   /** Called in each step after the blocks are copied and before anything is written. */
   during: (signal: AbortSignal | undefined) => void | Promise<void> = () => {}
 
@@ -113,6 +115,7 @@ class MockExecutable implements Executable {
   async dispose(): Promise<void> {
     this.#disposed = true
     await this.#running
+    this.backend.disposed = true
   }
 
   async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
