@@ -38,4 +38,10 @@ TL_API void tl_read_arena(TlExecutable *executable, uint8_t *out, int64_t offset
 TL_API void tl_fill_arena(TlExecutable *executable, int32_t word);
 
 TL_API void tl_free(TlExecutable *executable);
+
+/** Bytes a second that the threads read from memory at best, measured for so long. 0 if there is no memory for it. */
+TL_API double tl_measure_read(int32_t threads, double seconds);
+
+/** Multiplications of bytes, each with its addition, that the threads do in a second at best. */
+TL_API double tl_measure_int8(int32_t threads, double seconds);
 }

@@ -1,11 +1,12 @@
 // Everything that users of the library import.
-export type { Logits, Want } from '../backends/backend.ts'
+export type { DeviceInfo, Logits, Roofline, Want } from '../backends/backend.ts'
 export { type BackendInfo, type BackendName, listBackends } from '../backends/select.ts'
 export type { SamplerOptions } from '../engine/sampler.ts'
 export { type Candidates, createSampler, type Sampler, type TokenMask } from '../engine/sampler.ts'
 export type { FeedOptions, Session } from '../engine/session.ts'
 export * from '../errors.ts'
 export type { EncodeOptions, Tokenizer } from '../tokenizer/tokenizer.ts'
+export { type Benchmark, type BenchmarkOptions, benchmark, type Rate } from './benchmark.ts'
 export type { Finish, GenerateOptions, Generation, Timings, Usage } from './generation.ts'
 export { inspectModel, type ModelInspection, type TensorInspection } from './inspect.ts'
 export { type LoadOptions, loadModel, loadTokenizer } from './load.ts'

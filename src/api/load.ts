@@ -56,7 +56,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
         maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
         kvDType,
       })
-      return new Model({ name: file.sources[0]!.name, recorded, tokenizer, backend, engine })
+      return new Model({ name: file.sources[0]!.name, recorded, tokenizer, backend, engine, kvDType })
     } catch (error) {
       await backend.dispose()
       throw error

@@ -1,12 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // A loaded model: what users hold in their hands.
-import type { Backend, Logits } from '../backends/backend.ts'
+import type { Backend, DeviceInfo, KvDType, Logits, Roofline } from '../backends/backend.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { FeedOptions, Session } from '../engine/session.ts'
 import { DisposedError, UnsupportedModelError } from '../errors.ts'
 import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
+import { type Cost, costOf } from './traffic.ts'
 
 export class Model {
   /** The file it came from. */
@@ -21,6 +22,10 @@ export class Model {
   readonly vocabularySize: number
   /** Name of the backend that computes. */
   readonly backend: string
+  /** What it computes on: processor or GPU, threads, instruction set. */
+  readonly device: DeviceInfo
+  /** What a step reads and multiplies. */
+  readonly cost: Cost
   readonly #tokenizer: Tokenizer | undefined
   readonly #backend: Backend
   readonly #engine: Engine
@@ -33,6 +38,7 @@ export class Model {
     tokenizer: Tokenizer | undefined
     backend: Backend
     engine: Engine
+    kvDType: KvDType
   }) {
     this.name = parts.name
     this.architecture = parts.recorded.architecture
@@ -40,6 +46,8 @@ export class Model {
     this.contextLength = parts.engine.maxSeqLen
     this.vocabularySize = parts.engine.vocabulary
     this.backend = parts.backend.name
+    this.device = parts.backend.device
+    this.cost = costOf(parts.recorded.program, parts.kvDType)
     this.#tokenizer = parts.tokenizer
     this.#backend = parts.backend
     this.#engine = parts.engine
@@ -80,6 +88,12 @@ export class Model {
     } finally {
       session.dispose()
     }
+  }
+
+  /** What the device could do at best, measured now, or undefined where that is not known. */
+  async measureDevice(): Promise<Roofline | undefined> {
+    this.#check()
+    return this.#backend.measure?.()
   }
 
   /** Waits for the running step and frees everything; later calls throw or reject with DisposedError. */

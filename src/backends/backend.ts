@@ -89,6 +89,16 @@ export interface DeviceInfo {
   readonly name: string
   /** Bytes of memory that it has. */
   readonly memory: number
+  /** CPU threads that compute. */
+  readonly threads?: number
+}
+
+/** What a device could do at best, measured: the roofs over every benchmark. */
+export interface Roofline {
+  /** Bytes a second read from memory. */
+  readonly readRate: number
+  /** Multiplications of 8-bit numbers a second, each with its addition. */
+  readonly int8Rate: number
 }
 
 /** A program made ready to run; the only asynchronous point between engine and hardware. */
@@ -106,5 +116,7 @@ export interface Backend {
   readonly stepTokens: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
+  /** Takes about a second, between steps; undefined where it is not known. */
+  measure?(): Promise<Roofline>
   dispose(): Promise<void>
 }

@@ -2,6 +2,7 @@
 // The command `torchless`: parses arguments, runs a command, ends with the right exit code.
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import { addBenchCommand } from './bench.ts'
 import { reportFailure } from './failure.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
@@ -25,6 +26,7 @@ addInspectCommand(program)
 addTokenizeCommand(program)
 addLogitsCommand(program)
 addPerplexityCommand(program)
+addBenchCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -13,6 +13,7 @@ import { type NativeWeights, nativeWeights } from './weights.ts'
 const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
 const STEP_TOKENS = 512
+const MEASURED_SECONDS = 0.4
 
 export interface CpuOptions {
   /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */
@@ -36,6 +37,7 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
     device: {
       name: `${model}, ${team} ${team === 1 ? 'thread' : 'threads'}, ${library.level}`,
       memory: totalmem(),
+      threads: team,
     },
     stepTokens: STEP_TOKENS,
     async compile(program, source, limits) {
@@ -47,12 +49,23 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
         throw error
       }
     },
+    measure: () =>
+      inTurn(async () => ({
+        readRate: await library.measureRead(team, MEASURED_SECONDS),
+        int8Rate: await library.measureInt8(team, MEASURED_SECONDS / 4),
+      })),
     async dispose() {},
   }
 }
 
 /** Steps of all models wait for each other: they would share the same threads, and Node has only four for such calls. */
 let turn: Promise<unknown> = Promise.resolve()
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.then(work)
+  turn = result.catch(() => {})
+  return result
+}
 
 class CpuExecutable implements Executable {
   readonly #library: CpuLibrary
@@ -88,8 +101,8 @@ class CpuExecutable implements Executable {
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
     if (this.#disposed) return Promise.reject(new DisposedError('executable'))
-    const step = turn.then(() => this.#run(batch, want, signal))
-    turn = this.#last = step.catch(() => {})
+    const step = inTurn(() => this.#run(batch, want, signal))
+    this.#last = step.catch(() => {})
     return step
   }
 

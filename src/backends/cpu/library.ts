@@ -37,6 +37,10 @@ export interface CpuLibrary {
   readArena(executable: Address, out: Uint8Array, offset: number, length: number): void
   fillArena(executable: Address, word: number): void
   free(executable: Address): void
+  /** Bytes a second. */
+  measureRead(threads: number, seconds: number): Promise<number>
+  /** Multiplications a second. */
+  measureInt8(threads: number, seconds: number): Promise<number>
 }
 
 const known = new WeakMap<NativeLibrary, CpuLibrary>()
@@ -68,5 +72,7 @@ function declare(library: NativeLibrary): CpuLibrary {
     readArena: library.func('tl_read_arena', 'void', ['address', list, 'i64', 'i64']),
     fillArena: library.func('tl_fill_arena', 'void', ['address', 'i32']),
     free: library.func('tl_free', 'void', ['address']),
+    measureRead: library.async('tl_measure_read', 'f64', ['i32', 'f64']),
+    measureInt8: library.async('tl_measure_int8', 'f64', ['i32', 'f64']),
   }
 }

@@ -17,7 +17,7 @@ const GUARD_BYTES = 64
 export function referenceBackend(): Backend {
   return {
     name: 'reference',
-    device: { name: 'plain JavaScript, one thread', memory: totalmem() },
+    device: { name: 'plain JavaScript, one thread', memory: totalmem(), threads: 1 },
     stepTokens: 64,
     async compile(program, weights, limits) {
       return new ReferenceExecutable(program, await readWeights(program, weights), limits)

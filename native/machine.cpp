@@ -1,0 +1,79 @@
+// What the machine could do at best: the roofs that benchmarks compare with.
+#include "pool.h"
+#include "simd.h"
+#include "torchless.h"
+#include <algorithm>
+#include <vector>
+
+namespace tl {
+namespace {
+
+/** Far beyond any cache. */
+constexpr size_t READ_BYTES = size_t(768) << 20;
+constexpr int ROUNDS = 1 << 14;
+constexpr int SUMS = 12;
+
+struct Measurement {
+  const uint8_t *memory;
+  /** One a thread, so that no compiler takes the work for useless. */
+  std::vector<float> answers;
+};
+
+/** Each thread reads its own part once, front to back. */
+void read_all(const Team &team, void *context) {
+  auto &m = *(Measurement *)context;
+  const size_t part = READ_BYTES / size_t(team.size) / 64 * 64;
+  const float *p = (const float *)(m.memory + part * size_t(team.index));
+  F sums[4] = {f_set(0), f_set(0), f_set(0), f_set(0)};
+  for (size_t i = 0; i + 4 * FW <= part / 4; i += 4 * FW)
+    for (int j = 0; j < 4; j++) sums[j] = f_add(sums[j], f_load(p + i + j * FW));
+  m.answers[size_t(team.index)] = f_sum(f_add(f_add(sums[0], sums[1]), f_add(sums[2], sums[3])));
+}
+
+/** Dot products of bytes in registers, as matmuls of quantized weights do them. */
+void multiply_bytes(const Team &team, void *context) {
+  auto &m = *(Measurement *)context;
+  alignas(64) uint8_t w[FW * 4];
+  int8_t x[4 * SUMS];
+  for (auto &byte : w) byte = uint8_t(team.index + 1);
+  for (auto &byte : x) byte = int8_t(team.index);
+  P sums[SUMS];
+  for (auto &sum : sums) sum = p_zero();
+  for (int i = 0; i < ROUNDS; i++)
+    for (int j = 0; j < SUMS; j++) sums[j] = p_dot<false>(sums[j], w, x + 4 * j);
+  float answer = 0;
+  for (auto &sum : sums) answer += f_sum(p_float(sum));
+  m.answers[size_t(team.index)] = answer;
+}
+
+/** The best of what passes of `work` units reach within the time, in units a second. */
+double best_rate(int threads, double seconds, Task task, Measurement &m, double work) {
+  double best = 0;
+  const uint64_t start = tl_now();
+  do {
+    const uint64_t before = tl_now();
+    pool_run(threads, task, &m);
+    best = std::max(best, work / (double(tl_now() - before) * 1e-9));
+  } while (double(tl_now() - start) * 1e-9 < seconds);
+  return best;
+}
+
+} // namespace
+} // namespace tl
+
+double tl_measure_read(int32_t threads, double seconds) {
+  const uint64_t address = tl_reserve(tl::READ_BYTES);
+  if (address == 0) return 0;
+  // Pages that were never written are all the same one.
+  std::fill_n((uint64_t *)uintptr_t(address), tl::READ_BYTES / 8, uint64_t(1));
+  tl::Measurement m{(const uint8_t *)uintptr_t(address), std::vector<float>(size_t(threads))};
+  const double rate = tl::best_rate(threads, seconds, tl::read_all, m, double(tl::READ_BYTES));
+  tl_release(address, tl::READ_BYTES);
+  return rate;
+}
+
+double tl_measure_int8(int32_t threads, double seconds) {
+  tl::Measurement m{nullptr, std::vector<float>(size_t(threads))};
+  const double work = double(tl::ROUNDS) * tl::SUMS * tl::FW * 4 * threads;
+  return tl::best_rate(threads, seconds, tl::multiply_bytes, m, work);
+}
