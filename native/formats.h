@@ -18,9 +18,14 @@ template <int offset> inline F8 minus_offset(F8 d) { return f8_mul(d, f8_set(flo
 
 /** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
 template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
-  alignas(16) uint16_t bits[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (int i = 0; i < count; i++) std::memcpy(&bits[i], p + stride * i, 2);
-  return f8_from_half(bits);
+#if defined(__AVX512BW__)
+  if constexpr (stride <= 20)
+    if (count == 8) return f8_from_near_halves<stride>(p);
+#endif
+  uint64_t words[2] = {0, 0};
+  for (int i = 0; i < 8; i++)
+    if (i < count) words[i / 4] |= uint64_t(load_unaligned<uint16_t>(p + stride * i)) << (16 * (i % 4));
+  return f8_from_half_words(words[0], words[1]);
 }
 
 struct Q8_0 {

@@ -11,6 +11,8 @@ namespace {
 constexpr int PANEL_FROM = 8;
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 17;
+/** Chunks that a thread gets where memory is the limit: reading on in one place is fastest. */
+constexpr int READING_CHUNKS = 4;
 
 bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
 
@@ -211,7 +213,11 @@ void matmul(const Op &op, const Context &context, const Team &team) {
 
   // Parts one after the other, each in chunks of whole panels, from one counter.
   const int columns = op.inputs[0].columns;
-  const int chunk = std::max(1, CHUNK_WEIGHTS / columns / FW) * FW;
+  int all = 0;
+  for (auto &part : op.parts) all += part.weight.rows;
+  int rows = CHUNK_WEIGHTS / columns;
+  if (count < PANEL_FROM) rows = std::max(rows, all / (READING_CHUNKS * team.size));
+  const int chunk = std::max(1, rows / FW) * FW;
   int chunks = 0;
   for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
   for (int i = context.counters[0].take(1); i < chunks; i = context.counters[0].take(1)) {

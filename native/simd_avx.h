@@ -25,6 +25,8 @@ inline float f8_sum(F8 a) {
 }
 inline F8 f8_from_i8(I8 a) { return _mm256_cvtepi32_ps(a.v); }
 inline F8 f8_from_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+/** Eight halves, the first four in `low`: kept in registers, since loading what was just stored in parts stalls. */
+inline F8 f8_from_half_words(uint64_t low, uint64_t high) { return _mm256_cvtph_ps(_mm_set_epi64x(int64_t(high), int64_t(low))); }
 inline void f8_to_half(void *p, F8 a) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)); }
 inline F8 f8_from_bf16(const void *p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
@@ -90,6 +92,19 @@ inline void i8_combine_halves(const I8 r[8], I8 &low, I8 &high) {
 
 inline float half_to_float(uint16_t half) { return _cvtsh_ss(half); }
 inline uint16_t float_to_half(float value) { return uint16_t(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT)); }
+
+#if defined(__AVX512BW__)
+/** Eight halves that lie `stride` bytes apart, at most 20: one permutation takes four of them out of 64 bytes. */
+template <int stride> inline F8 f8_from_near_halves(const uint8_t *p) {
+  static_assert(stride % 2 == 0 && stride <= 20);
+  constexpr int64_t words = stride / 2;
+  constexpr int64_t four = words << 16 | 2 * words << 32 | 3 * words << 48;
+  const __m512i order = _mm512_set_epi64(0, 0, 0, 0, 0, 0, four, four);
+  const __m512i first = _mm512_permutexvar_epi16(order, _mm512_loadu_si512(p));
+  const __m512i both = _mm512_mask_permutexvar_epi16(first, 0xf0, order, _mm512_loadu_si512(p + 4 * stride));
+  return _mm256_cvtph_ps(_mm512_castsi512_si128(both));
+}
+#endif
 
 #if defined(__AVX512F__)
 constexpr int FW = 16;

@@ -24,6 +24,11 @@ inline F8 f8_from_half(const void *p) {
   const float16x8_t h = vreinterpretq_f16_u8(vld1q_u8((const uint8_t *)p));
   return {vcvt_f32_f16(vget_low_f16(h)), vcvt_high_f32_f16(h)};
 }
+/** Eight halves, the first four in `low`. */
+inline F8 f8_from_half_words(uint64_t low, uint64_t high) {
+  const float16x8_t h = vreinterpretq_f16_u64(vcombine_u64(vcreate_u64(low), vcreate_u64(high)));
+  return {vcvt_f32_f16(vget_low_f16(h)), vcvt_high_f32_f16(h)};
+}
 inline void f8_to_half(void *p, F8 x) {
   vst1q_u8((uint8_t *)p, vreinterpretq_u8_f16(vcvt_high_f16_f32(vcvt_f16_f32(x.a), x.b)));
 }

@@ -25,6 +25,12 @@ inline F8 f8_from_half(const void *p) {
   for (int i = 0; i < 8; i++) { uint16_t h; std::memcpy(&h, (const uint8_t *)p + 2 * i, 2); r.v[i] = half_to_float_plain(h); }
   return r;
 }
+/** Eight halves, the first four in `low`. */
+inline F8 f8_from_half_words(uint64_t low, uint64_t high) {
+  F8 r;
+  for (int i = 0; i < 8; i++) r.v[i] = half_to_float_plain(uint16_t((i < 4 ? low : high) >> (16 * (i % 4))));
+  return r;
+}
 inline void f8_to_half(void *p, F8 a) {
   for (int i = 0; i < 8; i++) { uint16_t h = float_to_half_plain(a.v[i]); std::memcpy((uint8_t *)p + 2 * i, &h, 2); }
 }
