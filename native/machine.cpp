@@ -9,7 +9,7 @@ namespace tl {
 namespace {
 
 /** Far beyond any cache. */
-constexpr size_t READ_BYTES = size_t(768) << 20;
+constexpr size_t READ_BYTES = size_t(512) << 20;
 constexpr int ROUNDS = 1 << 14;
 constexpr int SUMS = 12;
 

@@ -20,29 +20,31 @@ const REMEMBERED = 1 << 20
 
 export class SpmTokenizer extends VocabularyTokenizer {
   readonly #v: SpmVocabulary
-  readonly #rules: PieceMerges
+  #built: PieceMerges | undefined
   readonly #bytes = new Int32Array(256).fill(-1)
 
   constructor(vocabulary: SpmVocabulary) {
     super(vocabulary, vocabulary.addSpacePrefix)
     this.#v = vocabulary
-    this.#rules = new PieceMerges(vocabulary)
     vocabulary.pieces.forEach((piece, id) => {
       if (vocabulary.types[id] === TokenType.byte) this.#bytes[byteOf(piece)] = id
     })
   }
 
   protected encodeText(text: string, first: boolean, out: number[]): void {
+    // Not before there is text: loading a model is to take no time.
+    this.#built ??= new PieceMerges(this.#v)
+    const rules = this.#built
     const { addSpacePrefix, pieces } = this.#v
     const written = ((first && addSpacePrefix ? ' ' : '') + text).replaceAll(' ', SPACE)
     const symbols = new Int32Array(written.length)
     let count = 0
-    for (const character of written) symbols[count++] = this.#rules.characterSymbol(character)
-    const left = mergeSymbols(this.#rules, symbols, count)
+    for (const character of written) symbols[count++] = rules.characterSymbol(character)
+    const left = mergeSymbols(rules, symbols, count)
     for (let i = 0; i < left; i++) {
       const symbol = symbols[i]!
       if (symbol < pieces.length) out.push(symbol)
-      else this.#pushBytes(this.#rules.text(symbol), out)
+      else this.#pushBytes(rules.text(symbol), out)
     }
   }
 

@@ -223,6 +223,23 @@ describe('other commands', () => {
     expect(tokens % 15).toBe(0)
   })
 
+  it('bench, for people and for programs', async () => {
+    const flags = [model, '-p', '16', '-n', '4', '-d', '3', '-b', '2', '-r', '2', '-t', '1']
+    const { code, out } = await torchless(['bench', ...flags, '--roofline'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/prompt of 16 .*tokens\/s.*\n4 tokens at depth 3, batch 2 .*GB\/s/)
+    expect(out).toMatch(/memory reads .*GB\/s, 8-bit products .*GMAC\/s/)
+    expect(JSON.parse((await torchless(['bench', ...flags, '--json'])).out)).toMatchObject({
+      model,
+      backend: 'cpu',
+      threads: 1,
+      prefill: { tokens: 16, median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) },
+      decode: { tokens: 4, depth: 3, batch: 2, gbPerSecond: expect.any(Number) },
+      machine: { readGbPerSecond: expect.any(Number), int8GmacPerSecond: expect.any(Number) },
+      hash: expect.stringMatching(/^[\da-f]{8}$/),
+    })
+  })
+
   it('--list-backends', async () => {
     expect((await torchless(['--list-backends'])).out).toMatch(
       /cpu: usable, taken by auto\n.*\nreference: usable/,

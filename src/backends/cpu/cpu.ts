@@ -13,7 +13,7 @@ import { type NativeWeights, nativeWeights } from './weights.ts'
 const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
 const STEP_TOKENS = 512
-const MEASURED_SECONDS = 0.4
+const MEASURED_SECONDS = 0.25
 
 export interface CpuOptions {
   /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */

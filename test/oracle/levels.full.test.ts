@@ -1,0 +1,60 @@
+// The CPU backend on every level that this machine can run, through the command: models of the oracle and the story.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { nativeLibrary } from '../../src/ffi/library.ts'
+import type { GoldenLogits } from '../support/golden.ts'
+import { nmse } from '../support/numbers.ts'
+import { describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
+
+const run = promisify(execFile)
+const { runnable } = await nativeLibrary()
+const architectures = ['llama', 'llama3-ropefreqs', 'llama-linear-rope', 'llama-yarn', 'mistral-nemo']
+const limits = { F16: 1e-6, BF16: 5e-5 } as Readonly<Record<string, number>>
+const quants = ['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
+
+async function torchless(level: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, TORCHLESS_CPU: level }
+  return (await run(process.execPath, ['dist/cli/main.js', ...args], { env, maxBuffer: 2 ** 28 })).stdout
+}
+
+async function error(
+  level: string,
+  path: string,
+  { tokens, positions, logits }: GoldenLogits,
+): Promise<number> {
+  const flags = ['--tokens', tokens.join(','), '--all', '--json', '--kv-dtype', 'f32', '--backend', 'cpu']
+  const found = JSON.parse(await torchless(level, ['logits', path, ...flags])) as { logits: number[][] }
+  return nmse(
+    positions.flatMap(position => found.logits[position]!),
+    logits.flat(),
+  )
+}
+
+describeOracle.each(runnable)('cpu at level %s', level => {
+  it.each(architectures)('%s', async name => {
+    const golden = oracleJson<GoldenLogits>('architectures', `${name}.json`)
+    const path = oraclePath('architectures', `${name}.f16.gguf`)
+    expect(await error(level, path, golden)).toBeLessThanOrEqual(1e-6)
+  })
+
+  it.each(quants)('llama in %s', async name => {
+    const golden = oracleJson<GoldenLogits>('quants', `llama-${name}.json`)
+    const path = oraclePath('quants', `llama-${name}.gguf`)
+    expect(await error(level, path, golden)).toBeLessThanOrEqual(limits[name] ?? 1.5e-3)
+  })
+
+  it('tells the story', async () => {
+    const golden = oracleJson<{ published_greedy_200_steps: { text: string } }>(
+      'trained',
+      'stories260K.golden.json',
+    )
+    const flags = ['--temperature', '0', '--max-tokens', '196', '--quiet', '--backend', 'cpu']
+    const story = await torchless(level, [
+      oraclePath('trained', 'stories260K.gguf'),
+      'Once upon a time',
+      ...flags,
+    ])
+    expect(story.trimEnd()).toBe(golden.published_greedy_200_steps.text.trimEnd())
+  })
+})
