@@ -83,25 +83,19 @@ struct Q5_1 {
   }
 };
 
-/** Eight scales and eight minima of six bits each in twelve bytes, as Q4_K and Q5_K have them. */
-inline void unpack_scales_6bit(const uint8_t *p, uint8_t scales[8], uint8_t mins[8]) {
+/** Eight scales and eight minima of six bits each in twelve bytes, as Q4_K and Q5_K have them: a byte each. */
+inline void unpack_scales_6bit(const uint8_t *p, uint64_t &scales, uint64_t &mins) {
   const uint32_t a = load_unaligned<uint32_t>(p), b = load_unaligned<uint32_t>(p + 4), c = load_unaligned<uint32_t>(p + 8);
-  const uint32_t words[4] = {
-    a & 0x3f3f3f3f,
-    (c & 0x0f0f0f0f) | ((a >> 6 & 0x03030303) << 4),
-    b & 0x3f3f3f3f,
-    (c >> 4 & 0x0f0f0f0f) | ((b >> 6 & 0x03030303) << 4),
-  };
-  std::memcpy(scales, words, 8);
-  std::memcpy(mins, words + 2, 8);
+  scales = (a & 0x3f3f3f3f) | uint64_t((c & 0x0f0f0f0f) | ((a >> 6 & 0x03030303) << 4)) << 32;
+  mins = (b & 0x3f3f3f3f) | uint64_t((c >> 4 & 0x0f0f0f0f) | ((b >> 6 & 0x03030303) << 4)) << 32;
 }
 
 /** d and m of a K-quant with 6-bit scales and minima. */
 inline void unpack_kscales(const uint8_t *p, Unpacked &u) {
-  uint8_t scales[8], mins[8];
+  uint64_t scales, mins;
   unpack_scales_6bit(p + 4, scales, mins);
-  u.d = f8_mul(f8_from_s8(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
-  u.m = f8_mul(f8_from_s8(mins), f8_set(-half_to_float(load_unaligned<uint16_t>(p + 2))));
+  u.d = f8_mul(f8_from_s8_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
+  u.m = f8_mul(f8_from_s8_word(mins), f8_set(-half_to_float(load_unaligned<uint16_t>(p + 2))));
 }
 
 struct Q4_K {

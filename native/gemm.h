@@ -66,8 +66,10 @@ inline void dot_group(const uint8_t *row, int g, int runs, const QuantizedRow *x
     I8 r[8];
     const int8_t *q = x[t].q + 256 * g;
     for (int j = 0; j < 8; j++) {
+      r[j] = i8_zero();
+      if (j >= runs) continue;
       const B32 xq = b32_load(q + 32 * j);
-      r[j] = Format::is_signed ? dot_s8(i8_zero(), u.q[j], xq) : dot_u8(i8_zero(), u.q[j], xq);
+      r[j] = Format::is_signed ? dot_s8(r[j], u.q[j], xq) : dot_u8(r[j], u.q[j], xq);
     }
     if constexpr (Format::halves) {
       I8 low, high;

@@ -28,4 +28,7 @@ inline T load_unaligned(const void *from) {
   return value;
 }
 
+/** Eight signed bytes. */
+inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint64_t>(p)); }
+
 } // namespace tl

@@ -31,8 +31,8 @@ inline void f8_to_half(void *p, F8 a) { _mm_storeu_si128((__m128i *)p, _mm256_cv
 inline F8 f8_from_bf16(const void *p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
-/** Eight signed bytes. */
-inline F8 f8_from_s8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+/** Eight signed bytes, the first one lowest. */
+inline F8 f8_from_s8_word(uint64_t word) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(word)))); }
 
 inline I8 i8_zero() { return {_mm256_setzero_si256()}; }
 

@@ -36,9 +36,9 @@ inline F8 f8_from_bf16(const void *p) {
   const uint16x8_t h = vreinterpretq_u16_u8(vld1q_u8((const uint8_t *)p));
   return {vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(h), 16)), vreinterpretq_f32_u32(vshll_high_n_u16(h, 16))};
 }
-/** Eight signed bytes. */
-inline F8 f8_from_s8(const void *p) {
-  const int16x8_t w = vmovl_s8(vld1_s8((const int8_t *)p));
+/** Eight signed bytes, the first one lowest. */
+inline F8 f8_from_s8_word(uint64_t word) {
+  const int16x8_t w = vmovl_s8(vcreate_s8(word));
   return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(w))), vcvtq_f32_s32(vmovl_high_s16(w))};
 }
 

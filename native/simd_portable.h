@@ -39,8 +39,8 @@ inline F8 f8_from_bf16(const void *p) {
   for (int i = 0; i < 8; i++) { uint16_t h; std::memcpy(&h, (const uint8_t *)p + 2 * i, 2); const uint32_t w = uint32_t(h) << 16; std::memcpy(&r.v[i], &w, 4); }
   return r;
 }
-/** Eight signed bytes. */
-inline F8 f8_from_s8(const void *p) { F8 r; for (int i = 0; i < 8; i++) r.v[i] = float(((const int8_t *)p)[i]); return r; }
+/** Eight signed bytes, the first one lowest. */
+inline F8 f8_from_s8_word(uint64_t word) { F8 r; for (int i = 0; i < 8; i++) r.v[i] = float(int8_t(word >> (8 * i))); return r; }
 
 inline I8 i8_zero() { return I8{{0, 0, 0, 0, 0, 0, 0, 0}}; }
 
