@@ -14,13 +14,21 @@ export function fillGuards(arena: Int32Array): void {
   arena.fill(PATTERN)
 }
 
-/** Throws a GuardError that names the nearest tensor if a word outside of the step's outputs has changed. */
-export function checkGuards(
+/** Words that no operation may write in a step, and what lies before and behind them. */
+export interface GuardZone {
+  readonly start: number
+  readonly end: number
+  readonly before: string
+  readonly behind: string
+}
+
+/** All of the arena's `words` but those of the tensors that a step makes. */
+export function guardZones(
   program: Program,
   plan: Plan,
-  arena: Int32Array,
-  step: { T: number; R: number },
-): void {
+  words: number,
+  step: { readonly T: number; readonly R: number },
+): GuardZone[] {
   const tensors = program.ops
     .flatMap(op => op.outputs)
     .filter(tensor => plan.offsets[tensor.id]! >= 0)
@@ -31,13 +39,25 @@ export function checkGuards(
       return { name: tensor.name, start, end: start + rows * columns(tensor) }
     })
     .sort((a, b) => a.start - b.start)
-  let at = 0
-  let before = 'the arena'
-  for (const { name, start, end } of [...tensors, { name: 'the end', start: arena.length, end: 0 }]) {
-    for (; at < start; at++)
+  const ends = [0, ...tensors.map(({ end }) => end)]
+  const names = ['the arena', ...tensors.map(({ name }) => name), 'the end']
+  return [...tensors.map(({ start }) => start), words].map((end, i) => ({
+    start: ends[i]!,
+    end,
+    before: names[i]!,
+    behind: names[i + 1]!,
+  }))
+}
+
+/** Throws a GuardError that names the nearest tensors if a word outside of the step's outputs has changed. */
+export function checkGuards(
+  program: Program,
+  plan: Plan,
+  arena: Int32Array,
+  step: { readonly T: number; readonly R: number },
+): void {
+  for (const { start, end, before, behind } of guardZones(program, plan, arena.length, step))
+    for (let at = start; at < end; at++)
       if (arena[at] !== PATTERN)
-        throw new GuardError(`word ${at} of the arena, between ${before} and ${name}, was overwritten`)
-    at = end
-    before = name
-  }
+        throw new GuardError(`word ${at} of the arena, between ${before} and ${behind}, was overwritten`)
 }

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Backend, Logits, Want } from '../../src/backends/backend.ts'
 import { DisposedError } from '../../src/errors.ts'
-import { columns, type Program } from '../../src/graph/ops.ts'
-import { blockTypes } from './bytes.ts'
+import { columns } from '../../src/graph/ops.ts'
 import { type CaseMaker, type ConformanceCase, weightSource } from './case.ts'
 import { forkedCase, longWindowCase as longCase } from './cases/attention.ts'
+import { limitsOf } from './limits.ts'
 
 /** All logits of each step of a case, row after row. */
 export type Oracle = (c: ConformanceCase) => Promise<readonly ArrayLike<number>[]>
@@ -19,13 +19,7 @@ export interface ConformanceOptions {
   readonly quantizedOracle?: Oracle
 }
 
-/** NMSE allowed a matmul where 8-bit activations are compared with float activations. */
-const QUANTIZED_LIMIT = 1e-4
-
 export type OpenBackend = () => Backend | Promise<Backend>
-
-/** NMSE where a value whose last digit is in doubt may be rounded up for down. */
-const ROUNDED_UP = 1e-7
 
 /** Another backend as the oracle. */
 export function backendOracle(open: OpenBackend): Oracle {
@@ -60,24 +54,21 @@ export function conformance(
     for (const { name, make } of cases)
       test(name, { timeout: TIMEOUT }, async () => {
         const c = make()
-        const quantized = quantizedOracle ? quantizedMatmuls(c.program) : 0
-        const limit = Math.max(c.tolerance, quantized * QUANTIZED_LIMIT)
+        const { rounds, loose, strict } = limitsOf(c, quantizedOracle !== undefined)
         const found = await runCase(backend, c)
         const expected = await oracle(c)
         expect(found.length).toBe(expected.length)
-        if (quantized > 0) expectClose(found.flatMap(all), expected.flatMap(all), limit, 'without rounding')
+        if (rounds) expectClose(found.flatMap(all), expected.flatMap(all), loose, 'without rounding')
         if (c.outcome !== undefined) {
           const logits = Float32Array.from(found.flatMap(all))
           const other = outcomes.get(c.outcome)
-          if (other) expectClose(logits, other.logits, limit, `the same logits as '${other.name}'`)
+          if (other) expectClose(logits, other.logits, loose, `the same logits as '${other.name}'`)
           else outcomes.set(c.outcome, { name, logits })
         }
-        // Where one matmul follows another, the last digits of the first decide what the second rounds up or down.
-        if (quantized > 1) return
-        const strictly = quantized > 0 ? await quantizedOracle!(c) : expected
-        const tolerance = quantized > 0 && hasNorm(c.program) ? ROUNDED_UP : c.tolerance
+        if (strict === undefined) return
+        const strictly = rounds ? await quantizedOracle!(c) : expected
         found.forEach((logits, i) => {
-          expectClose(logits, strictly[i]!, tolerance, describeStep(c, i))
+          expectClose(logits, strictly[i]!, strict, describeStep(c, i))
         })
       })
     promises(open)
@@ -185,19 +176,6 @@ function select({ rows, width, values }: Logits, want: Exclude<Want, 'full'>): L
     ids: Int32Array.from(best, ({ id }) => id),
     values: Float32Array.from(best, ({ value }) => value),
   }
-}
-
-/** How many quantized inputs there are: in a whole model their errors add up. */
-function quantizedMatmuls(program: Program): number {
-  return program.ops.filter(
-    ({ kind, weights }) =>
-      kind === 'matmul' && weights.some(({ type }) => blockTypes.some(name => name === type)),
-  ).length
-}
-
-/** Whether inputs of matmuls are computed, and so not the same to the last digit everywhere. */
-function hasNorm(program: Program): boolean {
-  return program.ops.some(op => op.kind === 'rmsNorm' || (op.kind === 'matmul' && op.params.norm))
 }
 
 function describeStep({ steps }: ConformanceCase, index: number): string {

@@ -1,0 +1,45 @@
+// How far from an oracle a case may be.
+import type { Program } from '../../src/graph/ops.ts'
+import { blockTypes } from './bytes.ts'
+import type { ConformanceCase } from './case.ts'
+
+/** NMSE allowed a matmul where 8-bit activations are compared with float activations. */
+const QUANTIZED_LIMIT = 1e-4
+
+/** NMSE where a value whose last digit is in doubt may be rounded up for down. */
+const ROUNDED_UP = 1e-7
+
+/** Each an NMSE. */
+export interface CaseLimits {
+  /** Whether inputs are rounded to 8 bits anywhere. */
+  readonly rounds: boolean
+  /** Over all steps, against an oracle that rounds nothing. */
+  readonly loose: number
+  /** A step, against an oracle that rounds the same; undefined where that tells nothing. */
+  readonly strict: number | undefined
+}
+
+/** Of a backend that rounds the inputs of block formats to 8 bits, or of one that does not. */
+export function limitsOf({ program, tolerance }: ConformanceCase, roundsInputs: boolean): CaseLimits {
+  const quantized = roundsInputs ? quantizedMatmuls(program) : 0
+  if (quantized === 0) return { rounds: false, loose: tolerance, strict: tolerance }
+  return {
+    rounds: true,
+    // In a whole model the errors add up.
+    loose: Math.max(tolerance, quantized * QUANTIZED_LIMIT),
+    // Where one matmul follows another, the last digits of the first decide what the second rounds up or down.
+    strict: quantized > 1 ? undefined : hasNorm(program) ? ROUNDED_UP : tolerance,
+  }
+}
+
+function quantizedMatmuls(program: Program): number {
+  return program.ops.filter(
+    ({ kind, weights }) =>
+      kind === 'matmul' && weights.some(({ type }) => blockTypes.some(name => name === type)),
+  ).length
+}
+
+/** Whether inputs of matmuls are computed, and so not the same to the last digit everywhere. */
+function hasNorm(program: Program): boolean {
+  return program.ops.some(op => op.kind === 'rmsNorm' || (op.kind === 'matmul' && op.params.norm))
+}
