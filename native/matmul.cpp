@@ -20,6 +20,8 @@ bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type
 struct Activations {
   const float *x;
   float *normed;
+  /** In bf16, where the processor multiplies that. */
+  uint16_t *rounded;
   uint8_t *quantized;
   size_t quantized_bytes;
   QuantizedRow *rows;
@@ -32,16 +34,34 @@ struct Activations {
     rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * count : 0));
     quantized = (uint8_t *)(rows + count);
     quantized_bytes = QuantizedRow::bytes(columns);
-    threads = quantized + quantized_bytes * count;
+    rounded = (uint16_t *)(quantized + quantized_bytes * count);
+    threads = (uint8_t *)(rounded + size_t(columns) * count);
   }
 };
 
+#if defined(TL_BF16_DOT)
+void round_to_bf16(const float *x, uint16_t *out, int columns) {
+  int i = 0;
+  for (; i + FW <= columns; i += FW) f_to_bf16(out + i, f_load(x + i));
+  for (; i < columns; i++) out[i] = f32_to_bf16(x[i]);
+}
+#endif
+
 void prepare(const Op &op, const Activations &a, int count, const Team &team) {
   const int columns = op.inputs[0].columns;
-  const bool quantize = std::any_of(op.parts.begin(), op.parts.end(), [](auto &part) { return !is_float(part.weight.type); });
+  const auto any = [&](auto wanted) {
+    return std::any_of(op.parts.begin(), op.parts.end(), [&](auto &part) { return wanted(part.weight.type); });
+  };
+  const bool quantize = any([](Type type) { return !is_float(type); });
+#if defined(TL_BF16_DOT)
+  const bool round = any([](Type type) { return type == Type::BF16; });
+#endif
   for (int t = team.index; t < count; t += team.size) {
     const float *x = op.inputs[0].data + size_t(t) * columns;
     if (op.norm) normalize(x, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
+#if defined(TL_BF16_DOT)
+    if (round) round_to_bf16(a.x + size_t(t) * columns, a.rounded + size_t(t) * columns, columns);
+#endif
     if (!quantize) continue;
     a.rows[t] = QuantizedRow::at(a.quantized + a.quantized_bytes * t, columns);
     a.rows[t].quantize(a.x + size_t(t) * columns, columns);
@@ -97,77 +117,98 @@ void by_panels(const Weight &w, int begin, int end, const Activations &a, int co
   }
 }
 
+/** How weights that are plain numbers meet activations: `step` of them a vector. */
 struct F32Row {
-  static constexpr int bytes = 4;
-  static inline F load(const uint8_t *p) { return f_load((const float *)p); }
-  static inline float one(const uint8_t *p) { return load_unaligned<float>(p); }
+  using X = float;
+  using V = F;
+  static constexpr int bytes = 4, step = FW;
+  static inline V load(const uint8_t *p) { return f_load((const float *)p); }
+  static inline V load_x(const X *x) { return f_load(x); }
+  static inline F add_product(V w, V x, F sum) { return f_fma(w, x, sum); }
+  static inline float product(const uint8_t *p, X x) { return load_unaligned<float>(p) * x; }
 };
-struct F16Row {
+struct F16Row : F32Row {
   static constexpr int bytes = 2;
-  static inline F load(const uint8_t *p) { return f_from_half(p); }
-  static inline float one(const uint8_t *p) { return half_to_float(load_unaligned<uint16_t>(p)); }
+  static inline V load(const uint8_t *p) { return f_from_half(p); }
+  static inline float product(const uint8_t *p, X x) { return half_to_float(load_unaligned<uint16_t>(p)) * x; }
 };
+#if defined(TL_BF16_DOT)
+/** The processor multiplies bf16: activations are rounded to it, as precise as the weights are. */
 struct BF16Row {
-  static constexpr int bytes = 2;
-  static inline F load(const uint8_t *p) { return f_from_bf16(p); }
-  static inline float one(const uint8_t *p) { return bf16_to_f32(load_unaligned<uint16_t>(p)); }
+  using X = uint16_t;
+  using V = BF;
+  static constexpr int bytes = 2, step = 2 * FW;
+  static inline V load(const uint8_t *p) { return bf_load(p); }
+  static inline V load_x(const X *x) { return bf_load(x); }
+  static inline F add_product(V w, V x, F sum) { return bf_dot(w, x, sum); }
+  static inline float product(const uint8_t *p, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * bf16_to_f32(x); }
 };
+#else
+struct BF16Row : F32Row {
+  static constexpr int bytes = 2;
+  static inline V load(const uint8_t *p) { return f_from_bf16(p); }
+  static inline float product(const uint8_t *p, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * x; }
+};
+#endif
 
 /** `rows` rows of weights times `tokens` tokens, with all sums in registers. */
 template <class Row, int rows, int tokens>
-inline void float_tile(const Weight &w, int row, const float *x, int first_token, const Output &output) {
+inline void float_tile(const Weight &w, int row, const typename Row::X *x, int first_token, const Output &output) {
   const int columns = w.columns;
   const uint8_t *p = w.data + w.row_bytes * row;
   F acc[rows][tokens];
   for (auto &line : acc)
     for (auto &a : line) a = f_set(0);
   int i = 0;
-  for (; i + FW <= columns; i += FW) {
-    F xs[tokens];
-    for (int t = 0; t < tokens; t++) xs[t] = f_load(x + size_t(t) * columns + i);
+  for (; i + Row::step <= columns; i += Row::step) {
+    typename Row::V xs[tokens];
+    for (int t = 0; t < tokens; t++) xs[t] = Row::load_x(x + size_t(t) * columns + i);
     for (int r = 0; r < rows; r++) {
-      const F weights = Row::load(p + w.row_bytes * r + size_t(i) * Row::bytes);
-      for (int t = 0; t < tokens; t++) acc[r][t] = f_fma(weights, xs[t], acc[r][t]);
+      const typename Row::V weights = Row::load(p + w.row_bytes * r + size_t(i) * Row::bytes);
+      for (int t = 0; t < tokens; t++) acc[r][t] = Row::add_product(weights, xs[t], acc[r][t]);
     }
   }
   for (int r = 0; r < rows; r++)
     for (int t = 0; t < tokens; t++) {
       float sum = f_sum(acc[r][t]);
-      for (int j = i; j < columns; j++) sum += Row::one(p + w.row_bytes * r + size_t(j) * Row::bytes) * x[size_t(t) * columns + j];
+      for (int j = i; j < columns; j++) sum += Row::product(p + w.row_bytes * r + size_t(j) * Row::bytes, x[size_t(t) * columns + j]);
       output.put(first_token + t, row + r, sum);
     }
 }
 
 /** One row for one token: four sums in flight, and nothing but the row's own stream to read. */
-template <class Row> inline float float_dot(const uint8_t *p, const float *x, int columns) {
+template <class Row> inline float float_dot(const uint8_t *p, const typename Row::X *x, int columns) {
+  constexpr int step = Row::step;
+  const auto add = [&](int i, F sum) { return Row::add_product(Row::load(p + size_t(i) * Row::bytes), Row::load_x(x + i), sum); };
   F a = f_set(0), b = a, c = a, d = a;
   int i = 0;
-  for (; i + 4 * FW <= columns; i += 4 * FW) {
-    a = f_fma(Row::load(p + size_t(i) * Row::bytes), f_load(x + i), a);
-    b = f_fma(Row::load(p + size_t(i + FW) * Row::bytes), f_load(x + i + FW), b);
-    c = f_fma(Row::load(p + size_t(i + 2 * FW) * Row::bytes), f_load(x + i + 2 * FW), c);
-    d = f_fma(Row::load(p + size_t(i + 3 * FW) * Row::bytes), f_load(x + i + 3 * FW), d);
+  for (; i + 4 * step <= columns; i += 4 * step) {
+    a = add(i, a);
+    b = add(i + step, b);
+    c = add(i + 2 * step, c);
+    d = add(i + 3 * step, d);
   }
-  for (; i + FW <= columns; i += FW) a = f_fma(Row::load(p + size_t(i) * Row::bytes), f_load(x + i), a);
+  for (; i + step <= columns; i += step) a = add(i, a);
   float sum = f_sum(f_add(f_add(a, b), f_add(c, d)));
-  for (; i < columns; i++) sum += Row::one(p + size_t(i) * Row::bytes) * x[i];
+  for (; i < columns; i++) sum += Row::product(p + size_t(i) * Row::bytes, x[i]);
   return sum;
 }
 
-template <class Row> void by_floats(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+template <class Row>
+void by_floats(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
   const int columns = w.columns;
   if (count == 1) {
-    for (int row = begin; row < end; row++) output.put(0, row, float_dot<Row>(w.data + w.row_bytes * row, a.x, columns));
+    for (int row = begin; row < end; row++) output.put(0, row, float_dot<Row>(w.data + w.row_bytes * row, x, columns));
     return;
   }
   int row = begin;
   for (; row + 4 <= end; row += 4) {
     int t = 0;
-    for (; t + 3 <= count; t += 3) float_tile<Row, 4, 3>(w, row, a.x + size_t(t) * columns, t, output);
-    for (; t < count; t++) float_tile<Row, 4, 1>(w, row, a.x + size_t(t) * columns, t, output);
+    for (; t + 3 <= count; t += 3) float_tile<Row, 4, 3>(w, row, x + size_t(t) * columns, t, output);
+    for (; t < count; t++) float_tile<Row, 4, 1>(w, row, x + size_t(t) * columns, t, output);
   }
   for (; row < end; row++)
-    for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, a.x + size_t(t) * columns, t, output);
+    for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, x + size_t(t) * columns, t, output);
 }
 
 template <class Format>
@@ -178,9 +219,13 @@ void by_quantized(const Weight &w, int begin, int end, const Activations &a, int
 
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
-  case Type::F32: return by_floats<F32Row>(w, begin, end, a, count, o);
-  case Type::F16: return by_floats<F16Row>(w, begin, end, a, count, o);
-  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a, count, o);
+  case Type::F32: return by_floats<F32Row>(w, begin, end, a.x, count, o);
+  case Type::F16: return by_floats<F16Row>(w, begin, end, a.x, count, o);
+#if defined(TL_BF16_DOT)
+  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.rounded, count, o);
+#else
+  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.x, count, o);
+#endif
   case Type::Q8_0: return by_quantized<Q8_0>(w, begin, end, a, count, o, memory);
   case Type::Q4_0: return by_quantized<Q4_0>(w, begin, end, a, count, o, memory);
   case Type::Q4_1: return by_quantized<Q4_1>(w, begin, end, a, count, o, memory);
@@ -199,7 +244,8 @@ size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * co
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t count = op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows;
   const size_t columns = op.inputs[0].columns;
-  const size_t row = sizeof(float) * columns + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
+  const size_t floats = (sizeof(float) + sizeof(uint16_t)) * columns;
+  const size_t row = floats + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
   return row * count + 64 + thread_bytes(int(count)) * threads;
 }
 

@@ -21,6 +21,14 @@ inline float bf16_to_f32(uint16_t bits) {
   return value;
 }
 
+/** Rounds to nearest, ties to even. */
+inline uint16_t f32_to_bf16(float value) {
+  uint32_t word;
+  std::memcpy(&word, &value, 4);
+  if ((word & 0x7fffffff) > 0x7f800000) return uint16_t(word >> 16 | 0x40);
+  return uint16_t((word + 0x7fff + (word >> 16 & 1)) >> 16);
+}
+
 template <typename T>
 inline T load_unaligned(const void *from) {
   T value;

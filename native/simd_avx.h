@@ -150,6 +150,24 @@ inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _M
 inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
 #endif
 
+#if defined(__AVX512BF16__)
+#define TL_BF16_DOT 1
+/** Twice FW numbers in bf16. */
+using BF = __m512bh;
+inline BF bf_load(const void *p) {
+  BF r;
+  std::memcpy(&r, p, 64);
+  return r;
+}
+/** acc[i] + a[2i] · b[2i] + a[2i+1] · b[2i+1] */
+inline F bf_dot(BF a, BF b, F acc) { return _mm512_dpbf16_ps(acc, a, b); }
+/** FW floats rounded to nearest, ties to even. */
+inline void f_to_bf16(void *p, F a) {
+  const __m256bh r = _mm512_cvtneps_pbh(a);
+  std::memcpy(p, &r, 32);
+}
+#endif
+
 /** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
 inline int quantize32(const float *x, int8_t *q, float &d) {
   const __m256 unsign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unitCases } from '../test/conformance/cases/all.ts'
+import { cpuRounding } from '../test/conformance/cpu.ts'
 import { buildDriver, run } from '../test/native/driver.ts'
 import { exportCases } from '../test/native/export.ts'
 
@@ -20,11 +21,12 @@ const levels = process.argv.length > 2 ? process.argv.slice(2) : usual
 const folder = await mkdtemp(join(tmpdir(), 'torchless-sanitize-'))
 try {
   const cases = join(folder, 'cases')
-  await exportCases(
-    cases,
-    unitCases.map(({ make }) => make()),
-  )
-  for (const level of levels)
+  for (const level of levels) {
+    await exportCases(
+      cases,
+      unitCases.map(({ make }) => make()),
+      cpuRounding(level).rounding,
+    )
     for (const [name, flags] of Object.entries(sanitizers)) {
       const driver = join(folder, 'driver')
       await buildDriver(driver, {
@@ -39,6 +41,7 @@ try {
       })
       console.log(`${name}: ${stdout}${stderr}`)
     }
+  }
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

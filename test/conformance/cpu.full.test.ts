@@ -2,26 +2,20 @@
 import { cpuBackendOf } from '../../src/backends/cpu/cpu.ts'
 import { nativeLibrary, openNativeLibrary, usualPlaces } from '../../src/ffi/library.ts'
 import { largeCases, unitCases } from './cases/all.ts'
-import { type NaiveOptions, naive } from './naive.ts'
+import { cpuRounding } from './cpu.ts'
+import { naive } from './naive.ts'
 import { conformance, type Oracle } from './suite.ts'
 
-const oracle =
-  (options: NaiveOptions = {}): Oracle =>
-  async c =>
-    naive(c, options)
-const quantizedOracle = oracle({ quantizeActivations: true })
-const { runnable } = await nativeLibrary()
+const oracle: Oracle = async c => naive(c)
+const best = await nativeLibrary()
 const places = await usualPlaces()
 
-for (const level of runnable) {
+for (const level of best.runnable) {
   const library = await openNativeLibrary({ ...places, env: { ...places.env, TORCHLESS_CPU: level } })
-  const options = { cases: unitCases, quantizedOracle }
-  conformance(`cpu, ${level}`, () => cpuBackendOf(library), oracle(), options)
+  const options = { cases: unitCases, rounded: cpuRounding(level) }
+  conformance(`cpu, ${level}`, () => cpuBackendOf(library), oracle, options)
 }
 
-const best = await nativeLibrary()
-conformance('cpu, 1 thread', () => cpuBackendOf(best, 1), oracle(), { cases: unitCases, quantizedOracle })
-conformance('cpu, 5 threads, large', () => cpuBackendOf(best, 5), oracle(), {
-  cases: largeCases,
-  quantizedOracle,
-})
+const rounded = cpuRounding(best.level)
+conformance('cpu, 1 thread', () => cpuBackendOf(best, 1), oracle, { cases: unitCases, rounded })
+conformance('cpu, 5 threads, large', () => cpuBackendOf(best, 5), oracle, { cases: largeCases, rounded })

@@ -11,7 +11,7 @@ const ROUNDED_UP = 1e-7
 
 /** Each an NMSE. */
 export interface CaseLimits {
-  /** Whether inputs are rounded to 8 bits anywhere. */
+  /** Whether inputs are rounded anywhere. */
   readonly rounds: boolean
   /** Over all steps, against an oracle that rounds nothing. */
   readonly loose: number
@@ -19,9 +19,20 @@ export interface CaseLimits {
   readonly strict: number | undefined
 }
 
-/** Of a backend that rounds the inputs of block formats to 8 bits, or of one that does not. */
-export function limitsOf({ program, tolerance }: ConformanceCase, roundsInputs: boolean): CaseLimits {
-  const quantized = roundsInputs ? quantizedMatmuls(program) : 0
+/** What a backend rounds the inputs of matmuls to, by the type of the weight. */
+export type InputRounding = (type: string) => '8 bits' | 'bf16' | undefined
+
+export const noRounding: InputRounding = () => undefined
+
+/** Block formats meet 8-bit inputs. */
+export const blockRounding: InputRounding = type =>
+  blockTypes.some(name => name === type) ? '8 bits' : undefined
+
+/** The same, and BF16 meets BF16. */
+export const bf16Rounding: InputRounding = type => (type === 'BF16' ? 'bf16' : blockRounding(type))
+
+export function limitsOf({ program, tolerance }: ConformanceCase, rounding: InputRounding): CaseLimits {
+  const quantized = roundedMatmuls(program, rounding)
   if (quantized === 0) return { rounds: false, loose: tolerance, strict: tolerance }
   return {
     rounds: true,
@@ -32,11 +43,9 @@ export function limitsOf({ program, tolerance }: ConformanceCase, roundsInputs: 
   }
 }
 
-function quantizedMatmuls(program: Program): number {
-  return program.ops.filter(
-    ({ kind, weights }) =>
-      kind === 'matmul' && weights.some(({ type }) => blockTypes.some(name => name === type)),
-  ).length
+function roundedMatmuls({ ops }: Program, rounding: InputRounding): number {
+  return ops.filter(({ kind, weights }) => kind === 'matmul' && weights.some(({ type }) => rounding(type)))
+    .length
 }
 
 /** Whether inputs of matmuls are computed, and so not the same to the last digit everywhere. */

@@ -4,14 +4,14 @@ import type { KvDType } from '../../src/backends/backend.ts'
 import type { Op, RopeParams, Tensor, Weight } from '../../src/graph/ops.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
 import { f16ToF32, f32ToF16 } from '../../src/quant/half.ts'
-import { blockTypes } from './bytes.ts'
 import type { CaseWeight, ConformanceCase, Step } from './case.ts'
+import type { InputRounding } from './limits.ts'
 
 type Matrix = Float64Array[]
 
 export interface NaiveOptions {
-  /** Inputs of weights in block formats are rounded to 8 bits first, as fast kernels do. */
-  readonly quantizeActivations?: boolean
+  /** Inputs of matmuls are rounded first, as fast kernels do. Default: none are. */
+  readonly rounding?: InputRounding
 }
 
 /** All logits of each step, row after row. */
@@ -87,12 +87,13 @@ class Evaluator {
     const weights = [...op.weights]
     const gain = norm ? this.#vector(weights.shift()!) : undefined
     const input = gain ? x[0]!.map(row => rmsNorm(row, gain, norm!.eps)) : x[0]!
-    const rounded = this.#options.quantizeActivations ? input.map(eightBits) : input
+    const rounded = { '8 bits': lazy(() => input.map(eightBits)), bf16: lazy(() => input.map(toBf16)) }
     return biases.map(biased => {
       const weight = weights.shift()!
       const matrix = this.#matrix(weight)
       const bias = biased ? this.#vector(weights.shift()!) : undefined
-      return (blockTypes.some(type => type === weight.type) ? rounded : input).map((row, r) =>
+      const rounding = this.#options.rounding?.(weight.type)
+      return (rounding ? rounded[rounding]() : input).map((row, r) =>
         Float64Array.from(matrix, (weightRow, o) => {
           let sum = bias ? bias[o]! : 0
           if (residual) sum += x[1]![r]![o]!
@@ -235,6 +236,24 @@ function eightBits(row: Float64Array): Float64Array {
     })
   }
   return out
+}
+
+function toBf16(row: Float64Array): Float64Array {
+  const words = new Uint32Array(Float32Array.from(row).buffer)
+  return Float64Array.from(new Float32Array(words.map(roundWord).buffer))
+}
+
+/** The upper half of a float32, rounded to nearest, ties to even. */
+function roundWord(word: number): number {
+  return ((word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000) >>> 0
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 function roundHalfEven(x: number): number {

@@ -5,7 +5,7 @@ import { DisposedError } from '../../src/errors.ts'
 import { columns } from '../../src/graph/ops.ts'
 import { type CaseMaker, type ConformanceCase, weightSource } from './case.ts'
 import { forkedCase, longWindowCase as longCase } from './cases/attention.ts'
-import { limitsOf } from './limits.ts'
+import { type InputRounding, limitsOf, noRounding } from './limits.ts'
 
 /** All logits of each step of a case, row after row. */
 export type Oracle = (c: ConformanceCase) => Promise<readonly ArrayLike<number>[]>
@@ -13,10 +13,10 @@ export type Oracle = (c: ConformanceCase) => Promise<readonly ArrayLike<number>[
 export interface ConformanceOptions {
   readonly cases: readonly CaseMaker[]
   /**
-   * For backends that round the inputs of block formats to 8 bits: an oracle that does the same, to be compared with as
-   * strictly as where nothing is rounded. The other one then only bounds what the rounding costs.
+   * For backends that round the inputs of matmuls: how, and an oracle that does the same, to be compared with as strictly
+   * as where nothing is rounded. The other one then only bounds what the rounding costs.
    */
-  readonly quantizedOracle?: Oracle
+  readonly rounded?: { readonly rounding: InputRounding; readonly oracle: Oracle }
 }
 
 export type OpenBackend = () => Backend | Promise<Backend>
@@ -41,7 +41,7 @@ export function conformance(
   name: string,
   open: OpenBackend,
   oracle: Oracle,
-  { cases, quantizedOracle }: ConformanceOptions,
+  { cases, rounded }: ConformanceOptions,
 ): void {
   describe(`${name} conforms`, () => {
     let backend: Backend
@@ -54,7 +54,7 @@ export function conformance(
     for (const { name, make } of cases)
       test(name, { timeout: TIMEOUT }, async () => {
         const c = make()
-        const { rounds, loose, strict } = limitsOf(c, quantizedOracle !== undefined)
+        const { rounds, loose, strict } = limitsOf(c, rounded?.rounding ?? noRounding)
         const found = await runCase(backend, c)
         const expected = await oracle(c)
         expect(found.length).toBe(expected.length)
@@ -66,7 +66,7 @@ export function conformance(
           else outcomes.set(c.outcome, { name, logits })
         }
         if (strict === undefined) return
-        const strictly = rounds ? await quantizedOracle!(c) : expected
+        const strictly = rounds ? await rounded!.oracle(c) : expected
         found.forEach((logits, i) => {
           expectClose(logits, strictly[i]!, strict, describeStep(c, i))
         })

@@ -6,18 +6,22 @@ import { guardZones, PATTERN } from '../../src/graph/guard.ts'
 import { columns } from '../../src/graph/ops.ts'
 import { plan } from '../../src/graph/plan.ts'
 import type { ConformanceCase } from '../conformance/case.ts'
-import { limitsOf } from '../conformance/limits.ts'
+import { blockRounding, type InputRounding, limitsOf } from '../conformance/limits.ts'
 import { naive } from '../conformance/naive.ts'
 
 /** Where the weights' bytes seem to begin: no other number of a program is so large. The driver adds the difference. */
 const FAKE_BASE = 2 ** 44
 const GUARD_BYTES = 64
 
-/** Writes the cases; what is expected is computed here. */
-export async function exportCases(path: string, cases: readonly ConformanceCase[]): Promise<void> {
+/** Writes the cases; what is expected is computed here, of a level that rounds inputs so. */
+export async function exportCases(
+  path: string,
+  cases: readonly ConformanceCase[],
+  rounding: InputRounding = blockRounding,
+): Promise<void> {
   const numbers: number[] = [FAKE_BASE, PATTERN, cases.length]
   const weights = new Bytes()
-  for (const c of cases) writeCase(numbers, weights, c)
+  for (const c of cases) writeCase(numbers, weights, c, rounding)
   const head = new Float64Array([numbers.length])
   await writeFile(
     path,
@@ -25,7 +29,7 @@ export async function exportCases(path: string, cases: readonly ConformanceCase[
   )
 }
 
-function writeCase(numbers: number[], weights: Bytes, c: ConformanceCase): void {
+function writeCase(numbers: number[], weights: Bytes, c: ConformanceCase, rounding: InputRounding): void {
   const { program, limits } = c
   const name = new TextEncoder().encode(c.name)
   const places = plan(program, limits, limits.guard ? GUARD_BYTES : 0)
@@ -34,8 +38,8 @@ function writeCase(numbers: number[], weights: Bytes, c: ConformanceCase): void 
   )
   const address = (weight: { readonly name: string }) => FAKE_BASE + offsets.get(weight.name)!
   const list = flatten(program, { plan: places, limits, threads: 1, address })
-  const { rounds, loose, strict } = limitsOf(c, true)
-  const expected = naive(c, { quantizeActivations: rounds })
+  const { loose, strict } = limitsOf(c, rounding)
+  const expected = naive(c, { rounding })
   const width = columns(program.logits)
   numbers.push(name.length, ...name, strict ?? loose, width, list.length, ...list, c.steps.length)
   for (const [i, { batch }] of c.steps.entries()) {
