@@ -197,8 +197,11 @@ template <class Row> inline float float_dot(const uint8_t *p, const typename Row
 template <class Row>
 void by_floats(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
   const int columns = w.columns;
-  if (count == 1) {
-    for (int row = begin; row < end; row++) output.put(0, row, float_dot<Row>(w.data + w.row_bytes * row, x, columns));
+  // A few tokens one after the other, so that each has the digits that it has alone.
+  if (count < PANEL_FROM) {
+    for (int row = begin; row < end; row++)
+      for (int t = 0; t < count; t++)
+        output.put(t, row, float_dot<Row>(w.data + w.row_bytes * row, x + size_t(t) * columns, columns));
     return;
   }
   int row = begin;

@@ -26,7 +26,7 @@ export interface LoadOptions {
 
 const schema = z.strictObject({
   backend: z.enum([...backendNames, 'auto']).default('auto'),
-  maxSeqLen: count.optional(),
+  maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
   notice: z

@@ -4,6 +4,9 @@ import { ContextOverflowError, DisposedError, InvalidOptionError } from '../erro
 import type { BlockList } from './block-list.ts'
 import type { Engine } from './engine.ts'
 
+/** No vocabulary has more. */
+const MOST_WANTED = 2 ** 24
+
 export interface FeedOptions {
   /** Which of the fed tokens want logits: the last (default), all, or these indices in ascending order. */
   readonly rows?: 'last' | 'all' | readonly number[] | undefined
@@ -63,6 +66,7 @@ export class Session {
     if (this.length + ids.length > this.capacity)
       throw new ContextOverflowError(this.length + ids.length, this.capacity)
 
+    const want = checkedWant(options.want ?? 'full')
     const lost = this.#tokens.slice(this.#cached)
     const rows = rowIndices(options.rows ?? 'last', ids.length).map(row => row + lost.length)
     this.#feeding = true
@@ -72,7 +76,7 @@ export class Session {
         start: this.#cached,
         ids: [...lost, ...ids],
         rows,
-        want: options.want ?? 'full',
+        want,
         signal: options.signal,
         onProgress: options.onProgress,
         onStep: computed => this.#append(computed),
@@ -125,6 +129,14 @@ export class Session {
     if (this.#disposed) throw new DisposedError('session')
     if (this.#feeding) throw new InvalidOptionError('the session is already computing; await its feed first')
   }
+}
+
+/** Backends take it as it is: native code would write beyond the end for a number that is none. */
+function checkedWant(want: Want): Want {
+  if (want === 'full' || want === 'argmax') return want
+  if (!Number.isInteger(want.top) || want.top < 1)
+    throw new InvalidOptionError(`feed: want.top: expected a whole number from 1, found ${want.top}`)
+  return { top: Math.min(want.top, MOST_WANTED) }
 }
 
 function rowIndices(rows: 'last' | 'all' | readonly number[], count: number): number[] {

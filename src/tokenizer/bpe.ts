@@ -139,7 +139,7 @@ class ListedMerges implements MergeRules {
  * GPT-2's letters for bytes: a byte that Latin-1 prints is that character, the others are the characters from U+0100
  * on, in order.
  */
-const ALPHABET: readonly string[] = alphabet()
+export const ALPHABET: readonly string[] = alphabet()
 const BYTES = new Map(ALPHABET.map((character, byte) => [character, byte]))
 
 function alphabet(): string[] {

@@ -1,5 +1,6 @@
 // Writes a planned Program as the flat list of numbers that native/executable.cpp parses once. Every number is a
 // double: exact for sizes and addresses below 2⁵³. Reading order is writing order; there are no tags in between.
+import { UnsupportedModelError } from '../../errors.ts'
 import {
   type Cache,
   columns,
@@ -95,8 +96,10 @@ class Flattener {
   }
 
   #op(op: Op): number[] {
+    const code = kinds.indexOf(op.kind)
+    if (code < 0) throw new UnsupportedModelError(`the cpu backend does not know the operation ${op.kind}`)
     return [
-      kinds.indexOf(op.kind),
+      code,
       op.inputs.length,
       ...op.inputs.flatMap(tensor => this.#tensor(tensor)),
       op.outputs.length,
@@ -149,7 +152,10 @@ class Flattener {
     const type = weight.type as QuantName
     const width = weight.shape.at(-1)!
     const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-    return [this.#options.address(weight), types.indexOf(type), rows, width, bytesFor(type, width)]
+    const code = types.indexOf(type)
+    if (code < 0)
+      throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
+    return [this.#options.address(weight), code, rows, width, bytesFor(type, width)]
   }
 
   /** Group, KV heads, key and value dim, window (0 for none), blocks. */
