@@ -1,0 +1,61 @@
+// Writes what the training script reads: token ids of texts that are made up on the way, two bytes each, and the tokenizer.
+//
+//   npx tsx training/data.ts [--tokens 50000000] [--out training/build]
+
+import { once } from 'node:events'
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SingleBar } from 'cli-progress'
+import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
+import { Random } from '../test/fixtures/random.ts'
+import { story } from './stories.ts'
+import { END_OF_TEXT, trainTokenizer } from './tokenizer.ts'
+
+const { values } = parseArgs({
+  options: {
+    tokens: { type: 'string', default: '50000000' },
+    out: { type: 'string', default: join(import.meta.dirname, 'build') },
+  },
+})
+/** Of the stories; those to judge by have another. */
+const SEEDS = { tokenizer: 1, train: 2, valid: 3 }
+const SAMPLE = 20_000
+const VALID_TOKENS = 200_000
+
+mkdirSync(values.out, { recursive: true })
+const metadata = trainTokenizer(sampleTexts())
+const tokenizer = tokenizerFromGguf(new Map(Object.entries(metadata)), 'the tokenizer')
+writeFileSync(
+  join(values.out, 'tokenizer.json'),
+  JSON.stringify(metadata, (_, value) =>
+    ArrayBuffer.isView(value) ? Array.from(value as Int32Array) : value,
+  ),
+)
+await writeTokens('valid', VALID_TOKENS)
+await writeTokens('train', Number(values.tokens))
+
+/** Stories, and this project's own code: the pieces are to suit edits as well. */
+function* sampleTexts(): Generator<string> {
+  const random = new Random(SEEDS.tokenizer)
+  for (let i = 0; i < SAMPLE; i++) yield story(random)
+  const source = join(import.meta.dirname, '../src')
+  for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort())
+    if (name.endsWith('.ts') && !name.endsWith('.gen.ts')) yield readFileSync(join(source, name), 'utf8')
+}
+
+async function writeTokens(name: 'train' | 'valid', count: number): Promise<void> {
+  const random = new Random(SEEDS[name])
+  const out = createWriteStream(join(values.out, `${name}.bin`))
+  const bar = new SingleBar({ format: `${name} {bar} {value}/{total} tokens`, clearOnComplete: true })
+  if (process.stderr.isTTY) bar.start(count, 0)
+  for (let written = 0; written < count; ) {
+    const ids = Uint16Array.from(tokenizer.encode(END_OF_TEXT + story(random), { special: true }))
+    if (!out.write(new Uint8Array(ids.buffer))) await once(out, 'drain')
+    written += ids.length
+    bar.update(written)
+  }
+  out.end()
+  await once(out, 'finish')
+  bar.stop()
+}
