@@ -503,7 +503,64 @@ const journey: Plot = s => {
   ]
 }
 
+const borrowed: Plot = s => {
+  const [damage, mending] = pick(
+    [
+      [
+        'fell into a puddle and was covered with mud',
+        'washed it, dried it by the stove and rubbed it until it shone',
+      ],
+      ['lost a little piece that rolled away', 'crawled under every bench until the little piece was found'],
+      ['got a long scratch', 'went to the painter and asked for a drop of paint'],
+      ['came apart in two', 'sat up late with glue and string until it held again'],
+    ] as const,
+    s.random,
+  )
+  s.set({ damage, mending, lender: pick(words.elders, s.random) })
+  return [
+    `${s.introduce(pick(words.goodTraits, s.random))} ${s.introduceFriend()}`,
+    s.say(
+      'The {lender} had {a treasure}, [the finest in the village|older than anyone could remember]. "May I borrow it, [just for today|until the sun goes down]?" asked {hero}. "[Bring it back as you got it|Promise to take care of it]," said the {lender}. "I promise," said {hero}.',
+    ),
+    `${s.morning()} ${s.say('{hero} and {friend} took the {treasure} to the {place}. [They had never had so much fun.|Everyone wanted to see it.] But in the middle of it all, the {treasure} {damage}. {friend} [turned pale|put both hands before {fhis} mouth]. "[Let us just put it before the door and run|We can say that it was like that before]," {fhe} whispered.')}`,
+    s.say(
+      '{hero} thought of the promise. "[No|I cannot do that]," {he} said. {He} {deed}. {He} {mending}. [It took all afternoon|The others had long gone home], and {friend} stayed and held the light.',
+    ),
+    s.say(
+      'Then {he} knocked at the door of the {lender}. "Here is your {treasure}," said {hero}. "[Something happened to it today. I have mended it as well as I could|It is not quite as it was, and that was me]." The {lender} turned it over and over and [looked at it from all sides|held it up to the lamp]. "[I can see it|One can hardly see it]," said the {lender}. "And I can see that a promise is safe with you."',
+    ),
+    s.say(
+      '[From then on {hero} could borrow whatever {he} liked.|"Next time," said the {lender}, "you may keep it for a week."] [{friend} never forgot that day.|And {friend}? {Fhe} never again wanted to run away.]',
+    ),
+  ]
+}
+
+const winter: Plot = s => {
+  const lazy = words.badTraits[3]!
+  s.set({ store: pick(['nuts', 'firewood', 'apples', 'hay', 'potatoes', 'dried mushrooms'], s.random) })
+  return [
+    `${s.introduce(lazy)} ${s.introduceFriend()}`,
+    s.say(
+      'It was summer, and the days were long. {friend} got up early every morning and gathered {store} for the winter. {hero} lay in the grass by the {place}. "[Come and swim!|Why do you work?|Winter is far away!]" {he} called. "[Winter comes every year|It is coming, whether we think of it or not]," said {friend}, and went on.',
+    ),
+    s.say(
+      'In the autumn the leaves turned yellow. The {store} of {friend} filled [the whole shed|three big baskets|the cellar up to the roof]. {hero} had [one basket, half full|as much as fits into a hat|nothing at all]. "[Tomorrow|Later|After my nap]," {he} said, and {deed}.',
+    ),
+    s.say(
+      'Then, one night, the snow came. It snowed for three days. {hero} looked at what {he} had. [It was gone after a week.|It was not much.] The wind blew through the cracks, and {he} was [cold and hungry|hungry and ashamed]. At last {he} put on {his} scarf and walked through the deep snow to the home of {friend}.',
+    ),
+    s.say(
+      '{friend} opened the door. {Fhe} did not say, "I told you so." {Fhe} said, "[Come in and warm yourself|Sit down by the fire]." There was {a food}, and there was enough of the {store} for two. {hero} [could not look up|held the cup with both hands]. "[Why do you help me|Why do you share it with me]?" {he} asked. "[Because you are my friend|It tastes better together]," said {friend}, "and because you will help me next summer."',
+    ),
+    s.say(
+      'And so it was. When summer came, there were two who got up early. [They worked in the morning and swam in the afternoon.|They sang while they worked.] {hero} had learned that later comes sooner than you think.',
+    ),
+  ]
+}
+
 const plots: readonly Plot[] = [
+  borrowed,
+  winter,
   lostThing,
   helpReturned,
   contest,
