@@ -20,7 +20,8 @@ const { values } = parseArgs({
 })
 /** Of the stories; those to judge by have another. */
 const SEEDS = { tokenizer: 1, train: 2, valid: 3 }
-const SAMPLE = 20_000
+/** Stories that the pieces are learnt from: about three times as much text as there is of code. */
+const SAMPLE = 1_500
 const VALID_TOKENS = 200_000
 
 mkdirSync(values.out, { recursive: true })
@@ -35,13 +36,15 @@ writeFileSync(
 await writeTokens('valid', VALID_TOKENS)
 await writeTokens('train', Number(values.tokens))
 
-/** Stories, and this project's own code: the pieces are to suit edits as well. */
+/** Stories, and this project's own code and manuals: the pieces are to suit edits and answers as well. */
 function* sampleTexts(): Generator<string> {
   const random = new Random(SEEDS.tokenizer)
   for (let i = 0; i < SAMPLE; i++) yield story(random)
-  const source = join(import.meta.dirname, '../src')
-  for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort())
-    if (name.endsWith('.ts') && !name.endsWith('.gen.ts')) yield readFileSync(join(source, name), 'utf8')
+  for (const folder of ['src', 'docs']) {
+    const path = join(import.meta.dirname, '..', folder)
+    for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' }).sort())
+      if (/(?<!\.gen)\.ts$|\.md$/.test(name)) yield readFileSync(join(path, name), 'utf8')
+  }
 }
 
 async function writeTokens(name: 'train' | 'valid', count: number): Promise<void> {

@@ -1,5 +1,5 @@
 // A small language for texts with choices: `[a|b|c]` takes one of several, nested as one likes; `{key}` takes a value,
-// `{a key}` puts the right article before it, `{Key}` begins with a capital.
+// `{a key}` puts the right article before it, `{Key}` and `{A key}` begin with a capital.
 import type { Random } from '../test/fixtures/random.ts'
 
 export type Values = Readonly<Record<string, string>>
@@ -29,12 +29,13 @@ export function expand(text: string, values: Values, random: Random): string {
   }
   const value = (): string => {
     const end = text.indexOf('}', at)
-    const [, article, name] = /^(an? )?(\w+)$/.exec(text.slice(at, end)) ?? []
+    const [, article, name] = /^([Aa]n? )?(\w+)$/.exec(text.slice(at, end)) ?? []
     at = end + 1
     const found = values[name!] ?? values[name!.charAt(0).toLowerCase() + name!.slice(1)]
     if (found === undefined) throw new Error(`no value for ${name} in: ${text}`)
     const word = values[name!] === undefined ? capital(found) : found
-    return article ? withArticle(word) : word
+    if (!article) return word
+    return article.startsWith('A') ? capital(withArticle(word)) : withArticle(word)
   }
   return sequence('')
 }

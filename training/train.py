@@ -20,7 +20,7 @@ from torch import nn
 BUILD = Path(__file__).parent / "build"
 
 # Row lengths are multiples of 256, so that every block format applies.
-CONFIG = {"vocabulary": 2048, "dim": 256, "layers": 6, "heads": 8, "kv_heads": 4, "hidden": 512, "context": 512}
+CONFIG = {"vocabulary": 2048, "dim": 256, "layers": 6, "heads": 4, "kv_heads": 2, "hidden": 512, "context": 512}
 ROPE_BASE = 10_000.0
 EPS = 1e-5
 
