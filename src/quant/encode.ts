@@ -1,16 +1,19 @@
-// Encodes float32 values to block formats, bit by bit as ggml's reference quantizers do. Must not know where the
-// values come from.
+// Encodes float32 values to block formats. F32 to Q8_0 are bit by bit as ggml's reference quantizers make them. Must not know
+// where the values come from.
+import { encodeQ4K, encodeQ6K } from './encode-k.ts'
 import { f32sToBf16s, f32sToF16s, f32ToF16 } from './half.ts'
 import { bytesFor, quants } from './quants.ts'
 
 /** Formats that values can be encoded to. */
-export type EncodableName = 'F32' | 'F16' | 'BF16' | 'Q8_0'
+export type EncodableName = 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_K' | 'Q6_K'
 
 const encoders: Readonly<Record<EncodableName, (values: Float32Array, out: DataView) => void>> = {
   F32: (values, out) => values.forEach((value, i) => void out.setFloat32(4 * i, value, true)),
   F16: (values, out) => storeHalves(f32sToF16s(values), out),
   BF16: (values, out) => storeHalves(f32sToBf16s(values), out),
   Q8_0: encodeQ8,
+  Q4_K: encodeQ4K,
+  Q6_K: encodeQ6K,
 }
 
 /** The bytes of values that fill whole blocks. */

@@ -65,3 +65,33 @@ test.each(['F32', 'F16', 'BF16'] as const)('%s: what was decoded encodes to the 
   decodeRows(type)(once, 0, values, 0, 1000)
   expect(encodeRows(type, values)).toEqual(once)
 })
+
+describe.each([
+  ['Q4_K', 0.075],
+  ['Q6_K', 0.02],
+] as const)('%s', (type, limit) => {
+  const roundTrip = (values: Float32Array) => {
+    const out = new Float32Array(values.length)
+    decodeRows(type)(encodeRows(type, values), 0, out, 0, out.length)
+    return out
+  }
+  const gaussian = () =>
+    Math.sqrt(-2 * Math.log(1 - next(2 ** 32) / 2 ** 32)) * Math.cos(2 * Math.PI * (next(2 ** 32) / 2 ** 32))
+
+  test('normally distributed values: the error is that of a good quantizer', () => {
+    const values = Float32Array.from({ length: 256 * 100 }, gaussian)
+    const out = roundTrip(values)
+    let [error, power] = [0, 0]
+    values.forEach((value, i) => {
+      error += (value - out[i]!) ** 2
+      power += value ** 2
+    })
+    expect(Math.sqrt(error / power)).toBeLessThan(limit)
+  })
+
+  test('zeros stay zeros, and values of one size keep it', () => {
+    expect(roundTrip(new Float32Array(256)).every(value => value === 0)).toBe(true)
+    for (const value of [0.75, -0.75])
+      for (const found of roundTrip(new Float32Array(256).fill(value))) expect(found).toBeCloseTo(value, 2)
+  })
+})
