@@ -1,9 +1,9 @@
 // The command as users and programs meet it: output, JSON, exit codes, errors in one line. Runs what `npm test` built.
-import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { llamaGoldens } from '../fixtures/load.ts'
+import { torchless } from '../support/command.ts'
 import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
 
 const folder = temporaryFolder()
@@ -13,34 +13,6 @@ let model: string
 beforeAll(async () => {
   model = await fixtureFile(folder, golden.model)
 })
-
-interface Result {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function torchless(
-  args: readonly string[],
-  { input = '', signal }: { input?: string; signal?: (send: () => void) => void } = {},
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
-      env: { ...process.env, NO_COLOR: '1' },
-    })
-    let [out, err] = ['', '']
-    child.stdout.on('data', (data: Buffer) => {
-      out += data
-    })
-    child.stderr.on('data', (data: Buffer) => {
-      err += data
-    })
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, out, err }))
-    child.stdin.end(input)
-    signal?.(() => child.kill('SIGINT'))
-  })
-}
 
 const greedy = ['--temperature', '0', '--max-tokens', String(golden.tokens.length)]
 

@@ -1,22 +1,15 @@
 // The CPU backend on every level that this machine can run, through the command: models of the oracle and the story.
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { nativeLibrary } from '../../src/ffi/library.ts'
+import { torchless } from '../support/command.ts'
 import type { GoldenLogits } from '../support/golden.ts'
 import { nmse } from '../support/numbers.ts'
 import { describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
 
-const run = promisify(execFile)
 const { runnable } = await nativeLibrary()
 const architectures = ['llama', 'llama3-ropefreqs', 'llama-linear-rope', 'llama-yarn', 'mistral-nemo']
 const limits = { F16: 1e-6, BF16: 5e-5 } as Readonly<Record<string, number>>
 const quants = ['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
-
-async function torchless(level: string, args: readonly string[]): Promise<string> {
-  const env = { ...process.env, TORCHLESS_CPU: level }
-  return (await run(process.execPath, ['dist/cli/main.js', ...args], { env, maxBuffer: 2 ** 28 })).stdout
-}
 
 async function error(
   level: string,
@@ -24,7 +17,9 @@ async function error(
   { tokens, positions, logits }: GoldenLogits,
 ): Promise<number> {
   const flags = ['--tokens', tokens.join(','), '--all', '--json', '--kv-dtype', 'f32', '--backend', 'cpu']
-  const found = JSON.parse(await torchless(level, ['logits', path, ...flags])) as { logits: number[][] }
+  const found = JSON.parse(
+    (await torchless(['logits', path, ...flags], { env: { TORCHLESS_CPU: level } })).out,
+  ) as { logits: number[][] }
   return nmse(
     positions.flatMap(position => found.logits[position]!),
     logits.flat(),
@@ -50,11 +45,10 @@ describeOracle.each(runnable)('cpu at level %s', level => {
       'stories260K.golden.json',
     )
     const flags = ['--temperature', '0', '--max-tokens', '196', '--quiet', '--backend', 'cpu']
-    const story = await torchless(level, [
-      oraclePath('trained', 'stories260K.gguf'),
-      'Once upon a time',
-      ...flags,
-    ])
-    expect(story.trimEnd()).toBe(golden.published_greedy_200_steps.text.trimEnd())
+    const { out } = await torchless(
+      [oraclePath('trained', 'stories260K.gguf'), 'Once upon a time', ...flags],
+      { env: { TORCHLESS_CPU: level } },
+    )
+    expect(out.trimEnd()).toBe(golden.published_greedy_200_steps.text.trimEnd())
   })
 })

@@ -1,10 +1,10 @@
 // The command where the native library is not there, and where a level or threads are asked for.
-import { spawn } from 'node:child_process'
 import { cp, mkdir, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { nativeLibrary } from '../../../src/ffi/library.ts'
 import { llamaGoldens } from '../../fixtures/load.ts'
+import { torchless } from '../../support/command.ts'
 import { fixtureFile, temporaryFolder } from '../../support/fixture-file.ts'
 
 const folder = temporaryFolder()
@@ -16,30 +16,6 @@ let model: string
 beforeAll(async () => {
   model = await fixtureFile(folder, golden.model)
 })
-
-interface Result {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function torchless(home: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
-  return new Promise((done, reject) => {
-    const child = spawn(process.execPath, [join(home, 'dist/cli/main.js'), ...args], {
-      env: { ...process.env, NO_COLOR: '1', ...env },
-    })
-    let [out, err] = ['', '']
-    child.stdout.on('data', (data: Buffer) => {
-      out += data
-    })
-    child.stderr.on('data', (data: Buffer) => {
-      err += data
-    })
-    child.on('error', reject)
-    child.on('close', code => done({ code, out, err }))
-    child.stdin.end()
-  })
-}
 
 describe('without a native library and without a compiler', () => {
   const home = join(folder, 'package')
@@ -53,7 +29,7 @@ describe('without a native library and without a compiler', () => {
   })
 
   it('the reference backend answers, and one line says why that is slow', async () => {
-    const { code, out, err } = await torchless(home, [model, golden.prompt, ...greedy], bare)
+    const { code, out, err } = await torchless([model, golden.prompt, ...greedy], { home, env: bare })
     expect(out).toBe(`${golden.text}\n`)
     expect(code).toBe(0)
     const warnings = err.split('\n').filter(line => line.startsWith('warning:'))
@@ -61,13 +37,13 @@ describe('without a native library and without a compiler', () => {
   })
 
   it('asked for by name, the cpu backend says what is missing', async () => {
-    const { code, err } = await torchless(home, [model, 'x', '--backend', 'cpu'], bare)
+    const { code, err } = await torchless([model, 'x', '--backend', 'cpu'], { home, env: bare })
     expect(err).toMatch(/^error: .*no C\+\+ compiler was found.*\n$/)
     expect(code).toBe(1)
   })
 
   it('--list-backends says so, too', async () => {
-    const { out } = await torchless(home, ['--list-backends'], bare)
+    const { out } = await torchless(['--list-backends'], { home, env: bare })
     expect(out).toMatch(/cpu: not usable: .*no C\+\+ compiler.*\nreference: usable, taken by auto/)
   })
 
@@ -75,10 +51,13 @@ describe('without a native library and without a compiler', () => {
     timeout: 240_000,
   }, async () => {
     const cache = { ...bare, CXX: process.env.CXX ?? 'g++', TORCHLESS_CPU: 'portable' }
-    const first = await torchless(home, [model, golden.prompt, ...greedy, '--backend', 'cpu'], cache)
+    const first = await torchless([model, golden.prompt, ...greedy, '--backend', 'cpu'], { home, env: cache })
     expect(first).toMatchObject({ code: 0, out: `${golden.text}\n` })
     expect(first.err).toMatch(/warning: building the native library.*once/)
-    const second = await torchless(home, [model, golden.prompt, ...greedy, '--backend', 'cpu'], cache)
+    const second = await torchless([model, golden.prompt, ...greedy, '--backend', 'cpu'], {
+      home,
+      env: cache,
+    })
     expect(second).toMatchObject({ code: 0, out: `${golden.text}\n` })
     expect(second.err).not.toMatch(/building/)
   })
@@ -86,23 +65,25 @@ describe('without a native library and without a compiler', () => {
 
 describe('levels and threads', () => {
   it.each(runnable)('TORCHLESS_CPU=%s says the same', async level => {
-    const { code, out } = await torchless('.', [model, golden.prompt, ...greedy], { TORCHLESS_CPU: level })
+    const { code, out } = await torchless([model, golden.prompt, ...greedy], {
+      env: { TORCHLESS_CPU: level },
+    })
     expect({ code, out }).toEqual({ code: 0, out: `${golden.text}\n` })
   })
 
   it.each(['1', '3'])('--threads %s says the same', async threads => {
-    const { code, out } = await torchless('.', [model, golden.prompt, ...greedy, '--threads', threads])
+    const { code, out } = await torchless([model, golden.prompt, ...greedy, '--threads', threads])
     expect({ code, out }).toEqual({ code: 0, out: `${golden.text}\n` })
   })
 
   it('a level that there is not', async () => {
-    const { code, err } = await torchless('.', [model, 'x'], { TORCHLESS_CPU: 'abacus' })
+    const { code, err } = await torchless([model, 'x'], { env: { TORCHLESS_CPU: 'abacus' } })
     expect(err).toMatch(/^error: TORCHLESS_CPU: expected portable, .*, found abacus\n$/)
     expect(code).toBe(2)
   })
 
   it('no threads', async () => {
-    const { code, err } = await torchless('.', [model, 'x', '--threads', '0'])
+    const { code, err } = await torchless([model, 'x', '--threads', '0'])
     expect(err).toMatch(/^error: .*--threads.*\n$/)
     expect(code).toBe(2)
   })

@@ -1,0 +1,42 @@
+// The command as a child process, as `npm test` built it.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface CommandOptions {
+  /** What it reads from standard input. */
+  readonly input?: string
+  /** Added to this process's own. */
+  readonly env?: NodeJS.ProcessEnv
+  /** The folder of the package. */
+  readonly home?: string
+  /** Takes what sends an interrupt to the command. */
+  readonly signal?: (send: () => void) => void
+}
+
+export function torchless(
+  args: readonly string[],
+  { input = '', env, home = '.', signal }: CommandOptions = {},
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(home, 'dist/cli/main.js'), ...args], {
+      env: { ...process.env, NO_COLOR: '1', ...env },
+    })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (data: Buffer) => {
+      out += data
+    })
+    child.stderr.on('data', (data: Buffer) => {
+      err += data
+    })
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, out, err }))
+    child.stdin.end(input)
+    signal?.(() => child.kill('SIGINT'))
+  })
+}
