@@ -57,7 +57,8 @@ export async function perplexity(
   return { perplexity: Math.exp(loss / tokens), tokens }
 }
 
-function logProbability(logits: Float32Array, id: number): number {
+/** Natural logarithm of the probability that a row of logits gives to `id`. */
+export function logProbability(logits: Float32Array, id: number): number {
   let greatest = -Infinity
   for (const logit of logits) if (logit > greatest) greatest = logit
   let sum = 0
