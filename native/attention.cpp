@@ -77,6 +77,15 @@ inline void add_values(const float (*weights)[KEY_TILE], const uint8_t *values, 
     }
 }
 
+/** The values of a tile of latent rows, which are parts of its keys, as [position][dim]. */
+template <KvType kv> void latent_values(const uint8_t *keys, int value_dim, float *out) {
+  for (int i = 0; i < value_dim; i++) {
+    float lane[KEY_TILE];
+    for (int v = 0; v < KEY_TILE; v += FW) f_store(lane + v, load_kv<kv>(keys, size_t(i) * KEY_TILE + v));
+    for (int p = 0; p < KEY_TILE; p++) out[size_t(p) * value_dim + i] = lane[p];
+  }
+}
+
 /** One token's `shared` heads over positions [from, to). */
 template <KvType kv, int shared>
 void attend(const Op &op, const Context &context, const Cache &cache, int token, int kv_head, int head, int from, int to,
@@ -87,7 +96,7 @@ void attend(const Op &op, const Context &context, const Cache &cache, int token,
   float greatest[shared], total[shared];
   float scores[shared][KEY_TILE];
   // The sums of the heads lie one after the other only while they are worked on.
-  thread_local std::vector<float> working;
+  thread_local std::vector<float> working, latent;
   working.assign(size_t(shared) * cache.value_dim, 0.0f);
   for (int h = 0; h < shared; h++) {
     greatest[h] = -INFINITY;
@@ -100,6 +109,9 @@ void attend(const Op &op, const Context &context, const Cache &cache, int token,
     const CachePlace place(cache, block, element);
     const int at = position % BLOCK_SIZE;
     tile_scores<kv, shared>(q, cache.key_dim, place.keys(kv_head, at / KEY_TILE), cache.key_dim, op.scale, scores);
+    if (op.softcap != 0)
+      for (int h = 0; h < shared; h++)
+        for (int v = 0; v < KEY_TILE; v += FW) f_store(scores[h] + v, f_softcap(f_load(scores[h] + v), op.softcap));
     const int first = std::max(0, from - position), last = std::min(KEY_TILE, to - position);
     for (int h = 0; h < shared; h++) {
       // Lanes outside of the range hold whatever the block held before: they must not count.
@@ -121,7 +133,13 @@ void attend(const Op &op, const Context &context, const Cache &cache, int token,
       if (shrink != 1.0f)
         for (int i = 0; i < cache.value_dim; i++) working[size_t(h) * cache.value_dim + i] *= shrink;
     }
-    add_values<kv, shared>(scores, place.values(kv_head, at), last, cache.value_dim, working.data());
+    if (cache.latent) {
+      latent.resize(size_t(KEY_TILE) * cache.value_dim);
+      latent_values<kv>(place.keys(kv_head, at / KEY_TILE), cache.value_dim, latent.data());
+      add_values<KvType::f32, shared>(scores, (const uint8_t *)latent.data(), last, cache.value_dim, working.data());
+    } else {
+      add_values<kv, shared>(scores, place.values(kv_head, at), last, cache.value_dim, working.data());
+    }
   }
   for (int h = 0; h < shared; h++) {
     partials.state(token, head + h, split) = {greatest[h], total[h]};
@@ -164,24 +182,24 @@ void attention(const Op &op, const Context &context, const Team &team) {
   int longest = 0;
   for (int t = 0; t < tokens; t++) longest = std::max(longest, context.batch.positions[t] + 1);
   if (cache.window) longest = std::min(longest, cache.window);
-  const int splits = split_count(tokens * cache.kv_heads, longest, team.size);
+  const int passes = (shared + MAX_SHARED - 1) / MAX_SHARED, columns = cache.kv_heads * passes;
+  const int splits = split_count(tokens * columns, longest, team.size);
   const Partials partials(op, cache, tokens, splits, context.scratch);
 
   // The last tokens see most: they go first.
-  const int items = tokens * cache.kv_heads * splits;
+  const int items = tokens * columns * splits;
   for (int i = context.counters[0].take(1); i < items; i = context.counters[0].take(1)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
-    const int token = tokens - 1 - i / (cache.kv_heads * splits), kv_head = i / splits % cache.kv_heads, split = i % splits;
+    const int token = tokens - 1 - i / (columns * splits), split = i % splits;
+    const int kv_head = i / splits % columns / passes, h = i / splits % passes * MAX_SHARED;
     const int end = context.batch.positions[token] + 1, begin = cache.window ? std::max(0, end - cache.window) : 0;
     // Whole tiles, so that no tile is read by two threads.
     const int first_tile = begin / KEY_TILE, tiles = (end + KEY_TILE - 1) / KEY_TILE - first_tile;
     const int from = std::max(begin, (first_tile + tiles * split / splits) * KEY_TILE);
     const int to = std::min(end, (first_tile + tiles * (split + 1) / splits) * KEY_TILE);
-    for (int h = 0; h < shared; h += MAX_SHARED) {
-      const int count = std::min(MAX_SHARED, shared - h);
-      const Attend run = context.kv == KvType::f16 ? attend_for<KvType::f16>(count) : attend_for<KvType::f32>(count);
-      run(op, context, cache, token, kv_head, kv_head * shared + h, from, to, partials, split);
-    }
+    const int count = std::min(MAX_SHARED, shared - h);
+    const Attend run = context.kv == KvType::f16 ? attend_for<KvType::f16>(count) : attend_for<KvType::f32>(count);
+    run(op, context, cache, token, kv_head, kv_head * shared + h, from, to, partials, split);
   }
   team.barrier();
   if (context.stop.load(std::memory_order_relaxed)) return;

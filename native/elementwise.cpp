@@ -1,4 +1,4 @@
-// The operations that touch each value once: norms, additions, gates, rotations, table look-ups.
+// The operations that touch each value once: norms, additions, activations, gates, rotations, table look-ups.
 #include "decode.gen.h"
 #include "kernels.h"
 #include "simd.h"
@@ -36,21 +36,112 @@ void add(const Op &op, const Context &context, const Team &team) {
   for (size_t i = size_t(share.begin) * a.columns; i < end; i++) out[i] = a.data[i] + b[i];
 }
 
-void gate(const Op &op, const Context &context, const Team &team) {
-  const Tensor &g = op.inputs[0];
-  const size_t length = size_t(context.batch.count(g.rows)) * g.columns;
-  // Shares end at whole vectors, so that only the last one has a tail.
-  const Share share(int((length + FW - 1) / FW), team);
-  const float *up = op.inputs[1].data;
-  float *out = op.outputs[0].data;
-  size_t i = size_t(share.begin) * FW;
-  for (; i + FW <= length && i < size_t(share.end) * FW; i += FW) {
-    const F x = f_load(g.data + i);
-    const F sigmoid = f_div(f_set(1.0f), f_add(f_set(1.0f), f_exp(f_mul(x, f_set(-1.0f)))));
-    f_store(out + i, f_mul(f_mul(x, sigmoid), f_load(up + i)));
+void layer_norm(const Op &op, const Context &context, const Team &team) {
+  const Tensor &x = op.inputs[0];
+  const int n = x.columns;
+  const Share share(context.batch.count(x.rows), team);
+  for (int r = share.begin; r < share.end; r++) {
+    const float *from = x.data + size_t(r) * n;
+    float *out = op.outputs[0].data + size_t(r) * n;
+    double sum = 0, squares = 0;
+    if (op.centered)
+      for (int i = 0; i < n; i++) sum += from[i];
+    const double mean = sum / n;
+    for (int i = 0; i < n; i++) squares += (from[i] - mean) * (from[i] - mean);
+    const double factor = 1 / std::sqrt(squares / n + op.eps);
+    for (int i = 0; i < n; i++) out[i] = float((from[i] - mean) * factor) * op.norm[i] + (op.bias ? op.bias[i] : 0);
   }
-  if (share.end == int((length + FW - 1) / FW))
-    for (; i < length; i++) out[i] = g.data[i] / (1.0f + std::exp(-g.data[i])) * up[i];
+}
+
+void slice(const Op &op, const Context &context, const Team &team) {
+  const Tensor &x = op.inputs[0];
+  const int taken = op.to - op.from;
+  const Share share(context.batch.count(x.rows) * (x.columns / op.width), team);
+  for (int r = share.begin; r < share.end; r++)
+    std::memcpy(op.outputs[0].data + size_t(r) * taken, x.data + size_t(r) * op.width + op.from, sizeof(float) * taken);
+}
+
+void concat(const Op &op, const Context &context, const Team &team) {
+  const Tensor &a = op.inputs[0], &b = op.inputs[1];
+  const int m = a.columns / op.runs, n = b.columns / op.runs;
+  const Share share(context.batch.count(a.rows) * op.runs, team);
+  for (int r = share.begin; r < share.end; r++) {
+    float *out = op.outputs[0].data + size_t(r) * (m + n);
+    std::memcpy(out, a.data + size_t(r) * m, sizeof(float) * m);
+    std::memcpy(out + m, b.data + size_t(r) * n, sizeof(float) * n);
+  }
+}
+
+namespace {
+
+/** Calls `at(i, count)` for this thread's part of `length` values, FW at a time; only the last has fewer. */
+template <class At> void by_vectors(size_t length, const Team &team, At at) {
+  const Share share(int((length + FW - 1) / FW), team);
+  for (int v = share.begin; v < share.end; v++) {
+    const size_t i = size_t(v) * FW;
+    at(i, int(length - i < size_t(FW) ? length - i : FW));
+  }
+}
+
+/** Up to FW values; the rest of the vector is zero. */
+inline F load_some(const float *p, int count) {
+  if (count == FW) return f_load(p);
+  float values[FW] = {};
+  std::memcpy(values, p, sizeof(float) * count);
+  return f_load(values);
+}
+
+inline void store_some(float *p, F x, int count) {
+  if (count == FW) return f_store(p, x);
+  float values[FW];
+  f_store(values, x);
+  std::memcpy(p, values, sizeof(float) * count);
+}
+
+inline F activated(Activation act, F x) {
+  switch (act) {
+  case Activation::silu: return f_mul(x, f_sigmoid(x));
+  case Activation::gelu: {
+    // (1 + tanh u) / 2 is the sigmoid of 2u.
+    const F cubic = f_mul(f_mul(x, x), f_mul(x, f_set(0.044715f)));
+    return f_mul(x, f_sigmoid(f_mul(f_add(x, cubic), f_set(1.5957691216f))));
+  }
+  case Activation::sigmoid: return f_sigmoid(x);
+  }
+  return x;
+}
+
+} // namespace
+
+void activate(const Op &op, const Context &context, const Team &team) {
+  const Tensor &x = op.inputs[0];
+  by_vectors(size_t(context.batch.count(x.rows)) * x.columns, team,
+             [&](size_t i, int count) { store_some(op.outputs[0].data + i, activated(op.act, load_some(x.data + i, count)), count); });
+}
+
+void softcap(const Op &op, const Context &context, const Team &team) {
+  const Tensor &x = op.inputs[0];
+  by_vectors(size_t(context.batch.count(x.rows)) * x.columns, team,
+             [&](size_t i, int count) { store_some(op.outputs[0].data + i, f_softcap(load_some(x.data + i, count), op.softcap), count); });
+}
+
+void gate(const Op &op, const Context &context, const Team &team) {
+  const Tensor &g = op.inputs[0], &up = op.inputs[1];
+  float *out = op.outputs[0].data;
+  if (g.columns == up.columns) {
+    by_vectors(size_t(context.batch.count(g.rows)) * g.columns, team, [&](size_t i, int count) {
+      store_some(out + i, f_mul(activated(op.act, load_some(g.data + i, count)), load_some(up.data + i, count)), count);
+    });
+    return;
+  }
+  // One gate for a whole row.
+  const Share share(context.batch.count(g.rows), team);
+  for (int r = share.begin; r < share.end; r++) {
+    float factor[FW];
+    f_store(factor, activated(op.act, f_set(g.data[r])));
+    const size_t at = size_t(r) * up.columns;
+    for (int i = 0; i < up.columns; i++) out[at + i] = factor[0] * up.data[at + i];
+  }
 }
 
 void decode_row(Type type, const uint8_t *row, int columns, float *out) {
@@ -70,7 +161,10 @@ void embed(const Op &op, const Context &context, const Team &team) {
   const Share share(context.batch.token_count(), team);
   for (int t = share.begin; t < share.end; t++) {
     const uint8_t *row = op.table.data + op.table.row_bytes * context.batch.tokens[t];
-    decode_row(op.table.type, row, out.columns, out.data + size_t(t) * out.columns);
+    float *to = out.data + size_t(t) * out.columns;
+    decode_row(op.table.type, row, out.columns, to);
+    if (op.scale != 1)
+      for (int i = 0; i < out.columns; i++) to[i] *= op.scale;
   }
 }
 
@@ -134,7 +228,8 @@ void rope(const Op &op, const Context &context, const Team &team) {
 void cache_write(const Op &op, const Context &context, const Team &team) {
   const Cache &cache = context.caches[op.cache];
   const int tokens = context.batch.token_count();
-  const Tensor &k = op.inputs[0], &v = op.inputs[1];
+  const Tensor &k = op.inputs[0];
+  const Tensor *v = cache.latent ? nullptr : &op.inputs[1];
   const size_t element = context.kv == KvType::f16 ? 2 : 4;
   // Scratch holds one rotated key row a thread.
   float *rotated = (float *)context.scratch + size_t(team.index) * k.columns;
@@ -154,14 +249,16 @@ void cache_write(const Op &op, const Context &context, const Team &team) {
     const CachePlace place(cache, slot / BLOCK_SIZE, element);
     const int at = slot % BLOCK_SIZE;
     for (int h = 0; h < cache.kv_heads; h++) {
-      uint8_t *keys = place.keys(h, at / KEY_TILE), *values = place.values(h, at);
-      const float *from = v.data + size_t(t) * v.columns + size_t(h) * cache.value_dim;
+      uint8_t *keys = place.keys(h, at / KEY_TILE);
       for (int i = 0; i < cache.key_dim; i++) {
         const float x = key[size_t(h) * cache.key_dim + i];
         const size_t to = size_t(i) * KEY_TILE + at % KEY_TILE;
         if (context.kv == KvType::f16) ((uint16_t *)keys)[to] = float_to_half(x);
         else ((float *)keys)[to] = x;
       }
+      if (!v) continue;
+      uint8_t *values = place.values(h, at);
+      const float *from = v->data + size_t(t) * v->columns + size_t(h) * cache.value_dim;
       for (int i = 0; i < cache.value_dim; i++) {
         if (context.kv == KvType::f16) ((uint16_t *)values)[i] = float_to_half(from[i]);
         else ((float *)values)[i] = from[i];

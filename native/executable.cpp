@@ -11,7 +11,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 1;
+constexpr int ABI_VERSION = 2;
 
 /** Reads the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct Reader {
@@ -116,6 +116,7 @@ void TlExecutable::read_op(Reader &in, Op &op) {
   switch (op.kind) {
   case OpKind::embed:
     op.table = read_weight(in);
+    op.scale = float(in.number());
     break;
   case OpKind::matmul:
     op.norm = read_constant(in, &op.norm_length);
@@ -143,10 +144,56 @@ void TlExecutable::read_op(Reader &in, Op &op) {
     op.cache = in.integer();
     op.heads = in.integer();
     op.scale = float(in.number());
+    op.softcap = float(in.number());
+    break;
+  case OpKind::layer_norm:
+    op.norm = read_constant(in);
+    op.bias = read_constant(in);
+    op.eps = float(in.number());
+    op.centered = in.integer() != 0;
+    break;
+  case OpKind::slice:
+    op.width = in.integer();
+    op.from = in.integer();
+    op.to = in.integer();
+    break;
+  case OpKind::concat:
+    op.runs = in.integer();
+    break;
+  case OpKind::activate:
+  case OpKind::gate:
+    op.act = Activation(in.integer());
+    break;
+  case OpKind::softcap:
+    op.softcap = float(in.number());
+    break;
+  case OpKind::matmul_heads:
+    op.table = read_weight(in);
+    op.heads = in.integer();
+    op.head_rows.stride = in.integer();
+    op.head_rows.first = in.integer();
+    op.head_rows.rows = in.integer();
+    op.head_rows.transposed = in.integer() != 0;
+    break;
+  case OpKind::route:
+    op.bias = read_constant(in);
+    op.used = in.integer();
+    op.route.sigmoid = in.integer() != 0;
+    op.route.groups = in.integer();
+    op.route.groups_used = in.integer();
+    op.route.best_two = in.integer() != 0;
+    op.route.normalize = in.integer() != 0;
+    op.route.scale = float(in.number());
+    break;
+  case OpKind::matmul_experts:
+    op.used = in.integer();
+    op.sum = in.integer() != 0;
+    op.experts = in.integer();
+    op.parts.resize(op.outputs.size());
+    for (size_t i = 0; i < op.parts.size(); i++) op.parts[i] = {read_weight(in), nullptr, op.outputs[i]};
     break;
   case OpKind::rows:
   case OpKind::add:
-  case OpKind::gate:
     break;
   }
 }
@@ -170,8 +217,9 @@ bool TlExecutable::parse(Reader &in) {
     cache.key_dim = in.integer();
     cache.value_dim = in.integer();
     cache.window = in.integer();
+    cache.latent = in.integer() != 0;
     const size_t element = kv == KvType::f16 ? 2 : 4;
-    cache.block_bytes = element * BLOCK_SIZE * cache.kv_heads * (cache.key_dim + cache.value_dim);
+    cache.block_bytes = element * BLOCK_SIZE * cache.kv_heads * row_elements(cache);
     const size_t bytes = cache.block_bytes * in.size();
     cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
     caches.push_back(cache);
@@ -204,6 +252,8 @@ bool TlExecutable::parse(Reader &in) {
     read_op(in, op);
     if (op.kind == OpKind::matmul) scratch_bytes = std::max(scratch_bytes, matmul_scratch(op, max_tokens, max_rows, threads));
     if (op.kind == OpKind::attention) scratch_bytes = std::max(scratch_bytes, attention_scratch(op, caches, max_tokens, threads));
+    if (op.kind == OpKind::matmul_heads) scratch_bytes = std::max(scratch_bytes, matmul_heads_scratch(op, max_tokens, threads));
+    if (op.kind == OpKind::matmul_experts) scratch_bytes = std::max(scratch_bytes, matmul_experts_scratch(op, max_tokens, threads));
     if (op.kind == OpKind::cache_write) scratch_bytes = std::max(scratch_bytes, size_t(op.inputs[0].columns) * sizeof(float) * threads);
     ops.push_back(std::move(op));
   }
@@ -276,6 +326,14 @@ Kernel kernel_of(OpKind kind) {
   case OpKind::cache_write: return cache_write;
   case OpKind::attention: return attention;
   case OpKind::gate: return gate;
+  case OpKind::layer_norm: return layer_norm;
+  case OpKind::slice: return slice;
+  case OpKind::concat: return concat;
+  case OpKind::activate: return activate;
+  case OpKind::softcap: return softcap;
+  case OpKind::matmul_heads: return matmul_heads;
+  case OpKind::route: return route;
+  case OpKind::matmul_experts: return matmul_experts;
   }
   return nullptr;
 }

@@ -14,6 +14,9 @@ constexpr int KEY_TILE = 16;
 
 enum class KvType : int { f32, f16 };
 
+/** Of one KV head at one position. */
+inline size_t row_elements(const Cache &cache) { return cache.key_dim + (cache.latent ? 0 : cache.value_dim); }
+
 /**
  * Where rows lie in a block: for each KV head its keys as [tile][dim][KEY_TILE], so that scores of a tile need no
  * sums across a vector, then its values as [position][dim].
@@ -24,7 +27,7 @@ struct CachePlace {
 
   CachePlace(const Cache &cache, int index, size_t element)
       : block(cache.data + cache.block_bytes * index), element(element),
-        head_bytes(element * BLOCK_SIZE * (cache.key_dim + cache.value_dim)), key_dim(cache.key_dim), value_dim(cache.value_dim) {}
+        head_bytes(element * BLOCK_SIZE * row_elements(cache)), key_dim(cache.key_dim), value_dim(cache.value_dim) {}
 
   uint8_t *keys(int head, int tile) const { return block + head_bytes * head + element * key_dim * KEY_TILE * tile; }
   uint8_t *values(int head, int position) const {
@@ -63,6 +66,8 @@ Kernel kernel_of(OpKind kind);
 /** Bytes of scratch that the operation needs for steps of at most these sizes. */
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads);
 size_t attention_scratch(const Op &op, const std::vector<Cache> &caches, int max_tokens, int threads);
+size_t matmul_heads_scratch(const Op &op, int max_tokens, int threads);
+size_t matmul_experts_scratch(const Op &op, int max_tokens, int threads);
 
 void matmul(const Op &op, const Context &context, const Team &team);
 void attention(const Op &op, const Context &context, const Team &team);
@@ -73,6 +78,14 @@ void rms_norm(const Op &op, const Context &context, const Team &team);
 void add(const Op &op, const Context &context, const Team &team);
 void rope(const Op &op, const Context &context, const Team &team);
 void gate(const Op &op, const Context &context, const Team &team);
+void layer_norm(const Op &op, const Context &context, const Team &team);
+void slice(const Op &op, const Context &context, const Team &team);
+void concat(const Op &op, const Context &context, const Team &team);
+void activate(const Op &op, const Context &context, const Team &team);
+void softcap(const Op &op, const Context &context, const Team &team);
+void matmul_heads(const Op &op, const Context &context, const Team &team);
+void route(const Op &op, const Context &context, const Team &team);
+void matmul_experts(const Op &op, const Context &context, const Team &team);
 
 /** Cosines and sines of the step's positions, for threads to share. */
 void fill_rope_table(const RopeTable &table, const Batch &batch, const Team &team);

@@ -1,43 +1,13 @@
 // The matmul operation: prepares the activations once (norm, 8 bits), then shares the rows of all its weights
 // among the threads.
-#include "gemm.h"
-#include "kernels.h"
+#include "matmul.h"
 #include <algorithm>
 
 namespace tl {
 namespace {
 
-/** Fewer tokens go row by row, more go by panels. */
-constexpr int PANEL_FROM = 8;
-/** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
-constexpr int CHUNK_WEIGHTS = 1 << 17;
 /** Chunks that a thread gets where memory is the limit: reading on in one place is fastest. */
 constexpr int READING_CHUNKS = 4;
-
-bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
-
-/** Where the prepared activations lie in the operation's scratch. */
-struct Activations {
-  const float *x;
-  float *normed;
-  /** In bf16, where the processor multiplies that. */
-  uint16_t *rounded;
-  uint8_t *quantized;
-  size_t quantized_bytes;
-  QuantizedRow *rows;
-  uint8_t *threads;
-
-  Activations(const Op &op, uint8_t *scratch, int count) {
-    const int columns = op.inputs[0].columns;
-    normed = (float *)scratch;
-    x = op.norm ? normed : op.inputs[0].data;
-    rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * count : 0));
-    quantized = (uint8_t *)(rows + count);
-    quantized_bytes = QuantizedRow::bytes(columns);
-    rounded = (uint16_t *)(quantized + quantized_bytes * count);
-    threads = (uint8_t *)(rounded + size_t(columns) * count);
-  }
-};
 
 #if defined(TL_BF16_DOT)
 void round_to_bf16(const float *x, uint16_t *out, int columns) {
@@ -47,39 +17,32 @@ void round_to_bf16(const float *x, uint16_t *out, int columns) {
 }
 #endif
 
-void prepare(const Op &op, const Activations &a, int count, const Team &team) {
+/** Where the prepared activations lie in the operation's scratch. */
+struct Prepared : Activations {
+  float *normed;
+  uint8_t *quantized;
+  uint8_t *threads;
+
+  Prepared(const Op &op, uint8_t *scratch, int count) {
+    const int columns = op.inputs[0].columns;
+    normed = (float *)scratch;
+    x = op.norm ? normed : op.inputs[0].data;
+    rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * count : 0));
+    quantized = (uint8_t *)(rows + count);
+    rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * count);
+    threads = (uint8_t *)(rounded + size_t(columns) * count);
+  }
+};
+
+void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
   const int columns = op.inputs[0].columns;
-  const auto any = [&](auto wanted) {
-    return std::any_of(op.parts.begin(), op.parts.end(), [&](auto &part) { return wanted(part.weight.type); });
-  };
-  const bool quantize = any([](Type type) { return !is_float(type); });
-#if defined(TL_BF16_DOT)
-  const bool round = any([](Type type) { return type == Type::BF16; });
-#endif
+  const Forms forms(op.parts);
   for (int t = team.index; t < count; t += team.size) {
     const float *x = op.inputs[0].data + size_t(t) * columns;
     if (op.norm) normalize(x, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
-#if defined(TL_BF16_DOT)
-    if (round) round_to_bf16(a.x + size_t(t) * columns, a.rounded + size_t(t) * columns, columns);
-#endif
-    if (!quantize) continue;
-    a.rows[t] = QuantizedRow::at(a.quantized + a.quantized_bytes * t, columns);
-    a.rows[t].quantize(a.x + size_t(t) * columns, columns);
+    a.prepare(t, columns, forms, a.quantized);
   }
 }
-
-/** Writes one result with what is added to it. */
-struct Output {
-  const MatmulPart &part;
-  const float *residual;
-
-  void put(int token, int row, float value) const {
-    const size_t at = size_t(token) * part.output.columns + row;
-    if (part.bias) value += part.bias[row];
-    if (residual) value += residual[at];
-    part.output.data[at] = value;
-  }
-};
 
 template <class Format, int tokens>
 void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
@@ -220,6 +183,22 @@ void by_quantized(const Weight &w, int begin, int end, const Activations &a, int
   else by_panels<Format>(w, begin, end, a, count, output, memory);
 }
 
+} // namespace
+
+Forms::Forms(const std::vector<MatmulPart> &parts) {
+  for (auto &part : parts) add(part.weight.type);
+}
+
+void Activations::prepare(int t, int columns, const Forms &forms, uint8_t *memory) const {
+  const float *from = x + size_t(t) * columns;
+#if defined(TL_BF16_DOT)
+  if (forms.rounded) round_to_bf16(from, rounded + size_t(t) * columns, columns);
+#endif
+  if (!forms.quantized) return;
+  rows[t] = QuantizedRow::at(memory + QuantizedRow::bytes(columns) * t, columns);
+  rows[t].quantize(from, columns);
+}
+
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
   case Type::F32: return by_floats<F32Row>(w, begin, end, a.x, count, o);
@@ -240,10 +219,6 @@ void multiply(const Weight &w, int begin, int end, const Activations &a, int cou
   }
 }
 
-size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * count + 63) / 64 * 64; }
-
-} // namespace
-
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t count = op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows;
   const size_t columns = op.inputs[0].columns;
@@ -255,7 +230,7 @@ size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
 void matmul(const Op &op, const Context &context, const Team &team) {
   const int count = context.batch.count(op.inputs[0].rows);
   if (count == 0) return;
-  const Activations a(op, context.scratch, count);
+  const Prepared a(op, context.scratch, count);
   uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(count) * team.index;
   prepare(op, a, count, team);
   team.barrier();
@@ -276,7 +251,8 @@ void matmul(const Op &op, const Context &context, const Team &team) {
       const int part_chunks = (part.weight.rows + chunk - 1) / chunk;
       if (index < part_chunks) {
         const int begin = index * chunk, end = std::min(begin + chunk, part.weight.rows);
-        multiply(part.weight, begin, end, a, count, {part, op.residual ? op.inputs[1].data : nullptr}, memory);
+        const float *residual = op.residual ? op.inputs[1].data : nullptr;
+        multiply(part.weight, begin, end, a, count, {part.output.data, part.output.columns, part.bias, residual, nullptr}, memory);
         break;
       }
       index -= part_chunks;

@@ -11,7 +11,27 @@ namespace tl {
 enum class Rows : int { tokens, outputs };
 
 /** Numbers as src/backends/cpu/flatten.ts writes them. */
-enum class OpKind : int { embed, rows, matmul, rms_norm, add, rope, cache_write, attention, gate };
+enum class OpKind : int {
+  embed,
+  rows,
+  matmul,
+  rms_norm,
+  add,
+  rope,
+  cache_write,
+  attention,
+  gate,
+  layer_norm,
+  slice,
+  concat,
+  activate,
+  softcap,
+  matmul_heads,
+  route,
+  matmul_experts
+};
+
+enum class Activation : int { silu, gelu, sigmoid };
 
 enum class Type : int { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K };
 
@@ -49,15 +69,32 @@ struct Cache {
   int group, kv_heads, key_dim, value_dim;
   /** Positions that a token sees, its own included; 0: all. */
   int window;
+  /** Rows are keys alone; a value is the first part of its key. */
+  bool latent;
   uint8_t *data;
   size_t block_bytes;
+};
+
+/** Which rows of a weight belong to head h: those from h · stride + first. */
+struct HeadRows {
+  int stride, first, rows;
+  bool transposed;
+};
+
+/** See RouteParams in src/graph/ops.ts; no groups: 0 of them. */
+struct Route {
+  bool sigmoid;
+  int groups, groups_used;
+  bool best_two;
+  bool normalize;
+  float scale;
 };
 
 struct Op {
   OpKind kind;
   std::vector<Tensor> inputs, outputs;
-  /** Gain of an rms norm, fused or not, as floats. */
-  const float *norm = nullptr;
+  /** Gain of a norm, fused or not, as floats, and the bias of a layer norm or a route. */
+  const float *norm = nullptr, *bias = nullptr;
   int norm_length = 0;
   float eps = 0;
   std::vector<MatmulPart> parts;
@@ -67,6 +104,17 @@ struct Op {
   int cache = -1;
   int heads = 0;
   float scale = 0;
+  /** 0: none. */
+  float softcap = 0;
+  Activation act = Activation::silu;
+  bool centered = false;
+  /** Of slice: width of a run, and the columns taken of it; of concat: runs. */
+  int width = 0, from = 0, to = 0, runs = 0;
+  HeadRows head_rows{};
+  Route route{};
+  /** Experts there are, those that a token goes to, and whether their answers are added. */
+  int experts = 0, used = 0;
+  bool sum = false;
 };
 
 } // namespace tl

@@ -36,6 +36,14 @@ inline T load_unaligned(const void *from) {
   return value;
 }
 
+/** 1 / (1 + e^-a). */
+inline F f_sigmoid(F a) { return f_div(f_set(1.0f), f_add(f_set(1.0f), f_exp(f_mul(a, f_set(-1.0f))))); }
+
+/** cap · tanh(a / cap), by tanh u = 2 sigmoid(2u) - 1. */
+inline F f_softcap(F a, float cap) {
+  return f_mul(f_add(f_mul(f_sigmoid(f_mul(a, f_set(2 / cap))), f_set(2.0f)), f_set(-1.0f)), f_set(cap));
+}
+
 /** Eight signed bytes. */
 inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint64_t>(p)); }
 

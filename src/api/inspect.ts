@@ -82,7 +82,7 @@ function memoryNeeded(file: ModelFile, { program, config }: RecordedModel) {
     const group = program.groups[cache.group]!
     const positions =
       group.kind === 'window' ? Math.min(group.window, config.contextLength) : config.contextLength
-    return sum + positions * cacheRowBytes(cache, 2)
+    return sum + positions * cacheRowBytes(program, cache, 2)
   }, 0)
   return { eager: weights + kv, kvPerToken: kvBytesPerToken(program, 'f16') }
 }

@@ -4,7 +4,7 @@ import { cacheRowBytes, type Program, type Weight } from '../graph/ops.ts'
 import { bytesFor, type QuantName } from '../quant/quants.ts'
 
 export interface Cost {
-  /** Bytes of weights that every step reads, however few its tokens. */
+  /** Bytes of weights that a step of one token reads. */
   readonly weightBytes: number
   /** Bytes of cache that a token leaves behind. */
   readonly kvBytesPerToken: number
@@ -13,19 +13,21 @@ export interface Cost {
 }
 
 export function costOf(program: Program, kvDType: KvDType): Cost {
-  const all = new Map<string, Weight>()
+  const bytes = new Map<string, number>()
   let multiplications = 0
   for (const op of program.ops) {
     // Of a table single rows are taken.
     if (op.kind === 'embed') continue
+    // Of experts only those that were chosen: for one token.
+    const share = (weight: Weight) => (op.kind === 'matmulExperts' ? op.params.used / weight.shape[0]! : 1)
+    const multiplies = op.kind === 'matmul' || op.kind === 'matmulExperts' || op.kind === 'matmulHeads'
     for (const weight of op.weights) {
-      all.set(weight.name, weight)
-      if (op.kind === 'matmul' && op.outputs[0]!.shape[0] === 'T') multiplications += elements(weight)
+      bytes.set(weight.name, bytesFor(weight.type as QuantName, elements(weight)) * share(weight))
+      if (multiplies && op.outputs[0]!.shape[0] === 'T') multiplications += elements(weight) * share(weight)
     }
   }
-  const bytes = (weight: Weight) => bytesFor(weight.type as QuantName, elements(weight))
   return {
-    weightBytes: [...all.values()].reduce((sum, weight) => sum + bytes(weight), 0),
+    weightBytes: [...bytes.values()].reduce((sum, size) => sum + size, 0),
     kvBytesPerToken: kvBytesPerToken(program, kvDType),
     multiplications,
   }
@@ -36,6 +38,7 @@ function elements({ shape }: Weight): number {
 }
 
 /** Bytes of cache that a token leaves behind. */
-export function kvBytesPerToken({ caches }: Program, kvDType: KvDType): number {
-  return caches.reduce((sum, cache) => sum + cacheRowBytes(cache, kvDType === 'f16' ? 2 : 4), 0)
+export function kvBytesPerToken(program: Program, kvDType: KvDType): number {
+  const elementBytes = kvDType === 'f16' ? 2 : 4
+  return program.caches.reduce((sum, cache) => sum + cacheRowBytes(program, cache, elementBytes), 0)
 }

@@ -156,7 +156,7 @@ function limitsFor(program: Program, options: EngineOptions & { readonly maxToke
   const { maxSeqLen, kvDType, maxTokens, maxRows = 64, maxSequences = 16 } = options
   const maxBlocks = Math.ceil(maxSeqLen / BLOCK_SIZE)
   const poolBlocks = program.groups.map(group => {
-    if (group.kind === 'full') return maxSequences * maxBlocks
+    if (group.kind !== 'window') return maxSequences * maxBlocks
     const rows = group.window + 2 * maxTokens + WINDOW_SLACK
     return maxSequences * Math.min(maxBlocks, Math.ceil(rows / BLOCK_SIZE) + 1)
   })

@@ -13,6 +13,7 @@ import {
   type OpParams,
   type Program,
   type RopeParams,
+  type RouteParams,
   type Tensor,
   type Weight,
 } from './ops.ts'
@@ -28,9 +29,15 @@ export class Graph {
   /** By written cache tensor: index of the cache. */
   readonly #written = new Map<Tensor, number>()
 
-  /** `[T, dim]`: the table's rows of the step's token ids. `table` is `[vocabulary, dim]`. */
-  embed(table: Weight): Tensor {
-    return this.#record('embed', {}, [], [table], ['T', matrix('embed', table).columns])
+  /** `[T, dim]`: the table's rows of the step's token ids, times `scale`. `table` is `[vocabulary, dim]`. */
+  embed(table: Weight, scale = 1): Tensor {
+    return this.#record(
+      'embed',
+      scale === 1 ? {} : { scale },
+      [],
+      [table],
+      ['T', matrix('embed', table).columns],
+    )
   }
 
   /** `[R, dim]`: the rows of `x` (`[T, dim]`) that want logits. */
@@ -58,6 +65,28 @@ export class Graph {
     return this.#record('rmsNorm', { eps }, [x], [gain], x.shape)
   }
 
+  /** Layer norm (arXiv:1607.06450) of each row of `x` (`[·, n]`), or, not `centered`, an RMS norm with a bias; gain and bias are `[n]`. */
+  layerNorm(x: Tensor, gain: Weight, bias: Weight | undefined, params: OpParams['layerNorm']): Tensor {
+    for (const weight of bias ? [gain, bias] : [gain]) vector('layerNorm', weight, columns(x))
+    return this.#record('layerNorm', params, [x], bias ? [gain, bias] : [gain], x.shape)
+  }
+
+  /** Columns `from`..`to` of each run of `width` columns of `x`. */
+  slice(x: Tensor, width: number, from: number, to: number): Tensor {
+    const all = columns(x)
+    if (all % width !== 0) fail('slice', x.name, `columns that are a multiple of ${width}`, `${all}`)
+    if (from < 0 || from >= to || to > width) fail('slice', x.name, `a part of ${width}`, `${from} to ${to}`)
+    return this.#record('slice', { width, from, to }, [x], [], [x.shape[0]!, (all / width) * (to - from)])
+  }
+
+  /** `runs` times some columns of `a` and then some of `b`. */
+  concat(a: Tensor, b: Tensor, runs = 1): Tensor {
+    if (a.shape[0] !== b.shape[0]) fail('concat', b.name, `as many rows as ${a.name}`, show(b.shape))
+    for (const x of [a, b])
+      if (columns(x) % runs !== 0) fail('concat', x.name, `columns in ${runs} runs`, `${columns(x)}`)
+    return this.#record('concat', { runs }, [a, b], [], [a.shape[0]!, columns(a) + columns(b)])
+  }
+
   add(a: Tensor, b: Tensor): Tensor {
     sameShape('add', a, b)
     return this.#record('add', {}, [a, b], [], a.shape)
@@ -82,12 +111,15 @@ export class Graph {
     return this.#caches.push({ group: index, layer: this.layer, ...size }) - 1
   }
 
-  /** Writes k (`[T, kvHeads·keyDim]`) and v into the step's slots; attention reads what it answers. */
-  cacheWrite(k: Tensor, v: Tensor, cache: number): Tensor {
-    const { kvHeads, keyDim, valueDim } = this.#cacheAt('cacheWrite', cache)
+  /** Writes k (`[T, kvHeads·keyDim]`) and v, which latent groups lack, into the step's slots; attention reads what it answers. */
+  cacheWrite(k: Tensor, v: Tensor | undefined, cache: number): Tensor {
+    const { group, kvHeads, keyDim, valueDim } = this.#cacheAt('cacheWrite', cache)
     expectColumns('cacheWrite', k, kvHeads * keyDim)
-    expectColumns('cacheWrite', v, kvHeads * valueDim)
-    const written = this.#record('cacheWrite', { cache }, [k, v], [], [], undefined, 'cache')
+    const latent = this.#groups[group]!.kind === 'latent'
+    if (latent !== (v === undefined))
+      fail('cacheWrite', k.name, latent ? 'no values in a latent group' : 'values', v?.name ?? 'none')
+    if (v) expectColumns('cacheWrite', v, kvHeads * valueDim)
+    const written = this.#record('cacheWrite', { cache }, v ? [k, v] : [k], [], [], undefined, 'cache')
     this.#written.set(written, cache)
     return written
   }
@@ -107,10 +139,65 @@ export class Graph {
     return this.#record('attention', params, [q, written], [], ['T', params.heads * valueDim])
   }
 
-  /** Gated linear unit (arXiv:2002.05202): `act(gate) · up`, element by element. */
+  activate(x: Tensor, act: Activation): Tensor {
+    return this.#record('activate', { act }, [x], [], x.shape)
+  }
+
+  /** Gated linear unit (arXiv:2002.05202): `act(gate) · up`, element by element; a gate of one column is for the whole row. */
   gate(gate: Tensor, up: Tensor, act: Activation): Tensor {
-    sameShape('gate', gate, up)
-    return this.#record('gate', { act }, [gate, up], [], gate.shape)
+    if (columns(gate) !== 1 || gate.shape[0] !== up.shape[0]) sameShape('gate', gate, up)
+    return this.#record('gate', { act }, [gate, up], [], up.shape)
+  }
+
+  /** `cap · tanh(x / cap)`. */
+  softcap(x: Tensor, cap: number): Tensor {
+    return this.#record('softcap', { cap }, [x], [], x.shape)
+  }
+
+  /**
+   * Each head of x (`[T, heads·in]`) times its own `rows` rows of the weight, those from `head·stride + first`: `[T, heads·rows]`.
+   * With `transposed` x has `rows` elements a head, which weigh the rows: `[T, heads·columns]`.
+   */
+  matmulHeads(x: Tensor, weight: Weight, params: OpParams['matmulHeads']): Tensor {
+    const { heads, stride, first, rows, transposed } = params
+    const shape =
+      weight.shape.length === 3 ? [weight.shape[0]! * weight.shape[1]!, weight.shape[2]!] : weight.shape
+    const inner = shape[1] ?? 0
+    if (shape.length !== 2 || shape[0] !== heads * stride)
+      fail('matmulHeads', weight.name, `${heads * stride} rows`, show(weight.shape))
+    if (first < 0 || rows < 1 || first + rows > stride)
+      fail('matmulHeads', weight.name, `a part of ${stride} rows`, `${first} to ${first + rows}`)
+    expectColumns('matmulHeads', x, heads * (transposed ? rows : inner))
+    return this.#record('matmulHeads', params, [x], [weight], ['T', heads * (transposed ? inner : rows)])
+  }
+
+  /** Chooses experts: `logits` are `[T, experts]`; `bias` (`[experts]`) counts for the choice, not for the weights. */
+  route(logits: Tensor, params: RouteParams, bias?: Weight): Tensor {
+    const experts = columns(logits)
+    const { used, groups } = params
+    if (used < 1 || used > experts) fail('route', logits.name, `1 to ${experts} experts used`, `${used}`)
+    if (groups && (experts % groups.count !== 0 || groups.used > groups.count || groups.used < 1))
+      fail('route', logits.name, `groups of ${experts} experts`, `${groups.used} of ${groups.count}`)
+    if (groups && used > (experts / groups.count) * groups.used)
+      fail('route', logits.name, `no more experts than the groups have`, `${used}`)
+    if (bias) vector('route', bias, experts)
+    return this.#record('route', params, [logits], bias ? [bias] : [], ['T', 2 * used])
+  }
+
+  /**
+   * x (`[T, in]`) times the chosen experts' matrices (`weight` is `[experts, out, in]`): `[T, used·out]`. With `sum` each chosen
+   * expert has its own run of x (`[T, used·in]`), and the answer is their weighted sum, `[T, out]`.
+   */
+  matmulExperts(x: Tensor, routed: Tensor, weight: Weight, params: OpParams['matmulExperts']): Tensor {
+    const { used, sum } = params
+    const [experts, outer, inner] = weight.shape
+    if (weight.shape.length !== 3 || !experts || !outer || !inner)
+      fail('matmulExperts', weight.name, 'three dimensions', show(weight.shape))
+    expectColumns('matmulExperts', x, sum ? used * inner! : inner!)
+    expectColumns('matmulExperts', routed, 2 * used)
+    const name = weight.name.replace(/\.weight$/, '')
+    const width = sum ? outer! : used * outer!
+    return this.#record('matmulExperts', params, [x, routed], [weight], ['T', width], name)
   }
 
   /** Ends the recording; `logits` is `[R, vocabulary]`. */

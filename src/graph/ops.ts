@@ -23,7 +23,8 @@ export interface Weight {
   readonly shape: readonly number[]
 }
 
-export type Activation = 'silu'
+/** `gelu` is the approximation by tanh (arXiv:1606.08415), which all models here were trained with. */
+export type Activation = 'silu' | 'gelu' | 'sigmoid'
 
 /**
  * Rotary embedding (arXiv:2104.09864), reduced to what every variant ends in: an angular frequency a pair.
@@ -46,6 +47,25 @@ export interface AttentionParams {
   readonly heads: number
   /** Factor on the scores before softmax. */
   readonly scale: number
+  /** Scores become `softcap · tanh(score / softcap)` (Gemma 2, arXiv:2408.00118). */
+  readonly softcap?: number
+}
+
+/** How a router's logits become experts and their weights; the steps are taken in this order. */
+export interface RouteParams {
+  /** What makes a probability of a logit. */
+  readonly scores: 'softmax' | 'sigmoid'
+  /**
+   * Only experts of the best groups may be chosen (DeepSeek): `count` groups of neighbours, `used` of them kept, each
+   * judged by its best expert or by the sum of its best two.
+   */
+  readonly groups?: { readonly count: number; readonly used: number; readonly by: 'best' | 'bestTwo' }
+  /** Experts that a token goes to. */
+  readonly used: number
+  /** Whether the weights of the chosen are divided by their sum. */
+  readonly normalize: boolean
+  /** Factor on the weights. */
+  readonly scale: number
 }
 
 /**
@@ -54,18 +74,26 @@ export interface AttentionParams {
  *
  * | operation | inputs | weights | outputs |
  * |---|---|---|---|
- * | embed | | table `[vocabulary, dim]` | `[T, dim]`: the rows of the step's token ids |
+ * | embed | | table `[vocabulary, dim]` | `[T, dim]`: the rows of the step's token ids, times `scale` if there is one |
  * | rows | `[T, dim]` | | `[R, dim]`: the rows that want logits |
  * | matmul | x `[·, in]`, residual? `[·, out]` | norm? `[in]`, then a part: weight `[out, in]`, bias? `[out]` | one a part: `norm(x) · weightᵀ + bias + residual` |
  * | rmsNorm | `[·, k·n]` | gain `[n]` | same shape; each run of n elements is normalised by itself |
+ * | layerNorm | `[·, n]` | gain `[n]`, bias? `[n]` | same shape |
  * | add | a, b, of one shape | | a + b |
+ * | slice | `[·, runs·width]` | | `[·, runs·(to - from)]`: columns from..to of each run of `width` |
+ * | concat | a `[·, runs·m]`, b `[·, runs·n]` | | `[·, runs·(m + n)]`: run by run, a's columns and then b's |
  * | rope | `[T, heads·headDim]` | divisors? `[pairs]` | same shape, rotated by the token's position |
- * | cacheWrite | k `[T, kvHeads·keyDim]`, v `[T, kvHeads·valueDim]`, q? `[T, heads·keyDim]` | divisors? | cache, q? rotated |
+ * | cacheWrite | k `[T, kvHeads·keyDim]`, v `[T, kvHeads·valueDim]` (not in a latent group), q? `[T, heads·keyDim]` | divisors? | cache, q? rotated |
  * | attention | q `[T, heads·keyDim]`, cache | | `[T, heads·valueDim]` |
- * | gate | gate, up, of one shape | | activation(gate) · up |
+ * | activate | x | | activation(x) |
+ * | gate | gate `[·, n]` or `[·, 1]`, up `[·, n]` | | activation(gate) · up |
+ * | softcap | x | | `cap · tanh(x / cap)` |
+ * | matmulHeads | x `[T, heads·in]` | `[heads·stride, in]`, or with `transposed` `[heads·stride, out]` | `[T, heads·out]`: each head times its own rows |
+ * | route | router logits `[T, experts]` | selection bias? `[experts]` | `[T, 2·used]`: ids of the chosen, then their weights |
+ * | matmulExperts | x, routed | one a part: `[experts, out, in]` | see `sum` |
  */
 export interface OpParams {
-  embed: Record<never, never>
+  embed: { readonly scale?: number }
   rows: Record<never, never>
   matmul: {
     /** RMS-normalise x first, with the norm weight as gain. */
@@ -76,7 +104,11 @@ export interface OpParams {
     readonly residual: boolean
   }
   rmsNorm: { readonly eps: number }
+  /** Not `centered`: the mean is left in, as in rmsNorm. */
+  layerNorm: { readonly eps: number; readonly centered: boolean }
   add: Record<never, never>
+  slice: { readonly width: number; readonly from: number; readonly to: number }
+  concat: { readonly runs: number }
   rope: RopeParams
   cacheWrite: {
     /** Index into `Program.caches`. */
@@ -85,7 +117,26 @@ export interface OpParams {
     readonly rope?: RopeParams
   }
   attention: AttentionParams
+  activate: { readonly act: Activation }
   gate: { readonly act: Activation }
+  softcap: { readonly cap: number }
+  /** Head h takes the rows from `h·stride + first`, `rows` of them; `transposed`: x times them, not they times x. */
+  matmulHeads: {
+    readonly heads: number
+    readonly stride: number
+    readonly first: number
+    readonly rows: number
+    readonly transposed: boolean
+  }
+  route: RouteParams
+  matmulExperts: {
+    readonly used: number
+    /**
+     * false: x is `[T, in]`, answers `[T, used·out]` for each part, a run for each chosen expert. true: x is `[T, used·in]`,
+     * answers `[T, out]`, the sum over the chosen experts, each times its weight.
+     */
+    readonly sum: boolean
+  }
 }
 
 export type OpKind = keyof OpParams
@@ -108,6 +159,8 @@ export type CacheGroup =
   | { readonly kind: 'full' }
   /** Only the last `window` positions (the token's own included) are ever read. */
   | { readonly kind: 'window'; readonly window: number }
+  /** Rows hold keys alone; a value is the first `valueDim` elements of its key (multi-head latent attention, arXiv:2405.04434). */
+  | { readonly kind: 'latent' }
 
 /** The key/value cache of one layer. */
 export interface Cache {
@@ -155,6 +208,7 @@ export function programWeights(program: Program): Weight[] {
 }
 
 /** Bytes that one position of `cache` takes with elements of `elementBytes`. */
-export function cacheRowBytes(cache: Cache, elementBytes: number): number {
-  return cache.kvHeads * (cache.keyDim + cache.valueDim) * elementBytes
+export function cacheRowBytes({ groups }: Program, cache: Cache, elementBytes: number): number {
+  const latent = groups[cache.group]!.kind === 'latent'
+  return cache.kvHeads * (cache.keyDim + (latent ? 0 : cache.valueDim)) * elementBytes
 }

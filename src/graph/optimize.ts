@@ -4,7 +4,10 @@ import { columns, type Op, type Program, type Tensor } from './ops.ts'
 
 /** All passes in order. */
 export function optimize(program: Program): Program {
-  return [mergeMatmuls, fuseNorms, fuseRope, fuseResiduals].reduce((result, pass) => pass(result), program)
+  return [mergeMatmuls, mergeExperts, fuseNorms, fuseRope, fuseResiduals].reduce(
+    (result, pass) => pass(result),
+    program,
+  )
 }
 
 /** Matmuls of one input become one operation of several weights, each with its own type and place. */
@@ -29,6 +32,28 @@ export function mergeMatmuls(program: Program): Program {
       weights: [...first.weights, ...op.weights],
       outputs: [...first.outputs, ...op.outputs],
     }
+  }
+  return { ...program, ops }
+}
+
+/** Matmuls of one input with the same choice of experts become one operation of several weights. */
+export function mergeExperts(program: Program): Program {
+  const ops: Op[] = []
+  for (const op of program.ops) {
+    const before = ops.at(-1)
+    if (
+      op.kind === 'matmulExperts' &&
+      before?.kind === 'matmulExperts' &&
+      !op.params.sum &&
+      !before.params.sum &&
+      op.inputs.every((input, i) => input === before.inputs[i])
+    )
+      ops[ops.length - 1] = {
+        ...before,
+        weights: [...before.weights, ...op.weights],
+        outputs: [...before.outputs, ...op.outputs],
+      }
+    else ops.push(op)
   }
   return { ...program, ops }
 }
@@ -71,7 +96,7 @@ export function fuseRope(program: Program): Program {
 
   const dropped = new Set<Op>()
   const ops = program.ops.map(op => {
-    const kRope = op.kind === 'cacheWrite' ? ropeOf(op.inputs[0]!) : undefined
+    const kRope = op.kind === 'cacheWrite' && op.inputs[1] ? ropeOf(op.inputs[0]!) : undefined
     if (op.kind !== 'cacheWrite' || !kRope) return op
     const reader = program.ops.find(other => other.kind === 'attention' && other.inputs[1] === op.outputs[0])
     const qRope = reader ? ropeOf(reader.inputs[0]!) : undefined

@@ -1,8 +1,8 @@
 // The cases themselves: plain, repeatable, and covering what they are there to cover.
 
 import { expect, test } from 'vitest'
-import type { OpKind } from '../../src/graph/ops.ts'
 import { nmse } from '../support/numbers.ts'
+import { opKinds } from '../support/op-kinds.ts'
 import { type ConformanceCase, TOKEN_COUNTS } from './case.ts'
 import { largeCases, unitCases } from './cases/all.ts'
 import { naive } from './naive.ts'
@@ -50,18 +50,7 @@ test('guards surround every tensor, except where places are to be shared', () =>
 
 test('every operation occurs, alone and with all that may be fused into it', () => {
   const seen = new Set(made.flatMap(c => c.program.ops.map(({ kind }) => kind)))
-  const all: Record<OpKind, true> = {
-    embed: true,
-    rows: true,
-    matmul: true,
-    rmsNorm: true,
-    add: true,
-    rope: true,
-    cacheWrite: true,
-    attention: true,
-    gate: true,
-  }
-  expect([...seen].sort()).toEqual(Object.keys(all).sort())
+  expect([...seen].sort()).toEqual(opKinds)
 
   const forms = new Set(
     made.flatMap(c =>

@@ -1,5 +1,5 @@
 // How far from an oracle a case may be.
-import type { Program } from '../../src/graph/ops.ts'
+import type { Op, Program } from '../../src/graph/ops.ts'
 import { blockTypes } from './bytes.ts'
 import type { ConformanceCase } from './case.ts'
 
@@ -44,8 +44,11 @@ export function limitsOf({ program, tolerance }: ConformanceCase, rounding: Inpu
 }
 
 function roundedMatmuls({ ops }: Program, rounding: InputRounding): number {
-  return ops.filter(({ kind, weights }) => kind === 'matmul' && weights.some(({ type }) => rounding(type)))
-    .length
+  const rounds = (op: Op) =>
+    op.kind === 'matmul' ||
+    op.kind === 'matmulExperts' ||
+    (op.kind === 'matmulHeads' && !op.params.transposed)
+  return ops.filter(op => rounds(op) && op.weights.some(({ type }) => rounding(type))).length
 }
 
 /** Whether inputs of matmuls are computed, and so not the same to the last digit everywhere. */

@@ -1,7 +1,7 @@
 // The oracle of the reference backend: every operation by its textbook formula in float64. Keeps keys and values
 // by sequence and position, and so knows nothing of blocks, slots and tables.
 import type { KvDType } from '../../src/backends/backend.ts'
-import type { Op, RopeParams, Tensor, Weight } from '../../src/graph/ops.ts'
+import type { Activation, Op, RopeParams, RouteParams, Tensor, Weight } from '../../src/graph/ops.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
 import { f16ToF32, f32ToF16 } from '../../src/quant/half.ts'
 import type { CaseWeight, ConformanceCase, Step } from './case.ts'
@@ -58,7 +58,8 @@ class Evaluator {
     switch (op.kind) {
       case 'embed': {
         const table = this.#matrix(op.weights[0]!)
-        return [[...tokens].map(token => table[token]!)]
+        const { scale = 1 } = op.params
+        return [[...tokens].map(token => table[token]!.map(value => value * scale))]
       }
       case 'rows':
         return [[...rows].map(row => x[0]![row]!)]
@@ -68,8 +69,34 @@ class Evaluator {
         return [x[0]!.map(row => rmsNorm(row, this.#vector(op.weights[0]!), op.params.eps))]
       case 'add':
         return [x[0]!.map((row, r) => row.map((value, i) => value + x[1]![r]![i]!))]
-      case 'gate':
-        return [x[0]!.map((row, r) => row.map((value, i) => silu(value) * x[1]![r]![i]!))]
+      case 'layerNorm': {
+        const { eps, centered } = op.params
+        const [gain, bias] = op.weights.map(weight => this.#vector(weight))
+        return [x[0]!.map(row => layerNorm(row, gain!, bias, eps, centered))]
+      }
+      case 'slice': {
+        const { width, from, to } = op.params
+        return [x[0]!.map(row => row.filter((_, i) => i % width >= from && i % width < to))]
+      }
+      case 'concat': {
+        const { runs } = op.params
+        return [x[0]!.map((row, r) => interleave([row, x[1]![r]!], runs))]
+      }
+      case 'activate':
+        return [x[0]!.map(row => row.map(activation[op.params.act]))]
+      case 'gate': {
+        const act = activation[op.params.act]
+        const gateOf = (row: Float64Array, i: number) => act(row.length === 1 ? row[0]! : row[i]!)
+        return [x[1]!.map((row, r) => row.map((value, i) => gateOf(x[0]![r]!, i) * value))]
+      }
+      case 'softcap':
+        return [x[0]!.map(row => row.map(value => op.params.cap * Math.tanh(value / op.params.cap)))]
+      case 'matmulHeads':
+        return [this.#matmulHeads(op, x[0]!)]
+      case 'route':
+        return [x[0]!.map(row => routed(row, op.params, op.weights[0] && this.#vector(op.weights[0])))]
+      case 'matmulExperts':
+        return op.weights.map(weight => this.#matmulExperts(op, weight, x[0]!, x[1]!))
       case 'rope':
         return [this.#rotate(op.params, op.weights[0], x[0]!, positions)]
       case 'cacheWrite':
@@ -103,20 +130,62 @@ class Evaluator {
     })
   }
 
+  /** x times a matrix of some rows of the weight, x as the backend rounds it for weights of this type. */
+  #times(x: Float64Array, { type }: Weight, rows: Matrix): Float64Array {
+    const rounding = this.#options.rounding?.(type)
+    const input = rounding === '8 bits' ? eightBits(x) : rounding === 'bf16' ? toBf16(x) : x
+    return Float64Array.from(rows, row => inner(input, row))
+  }
+
+  #matmulHeads({ params, weights }: Op<'matmulHeads'>, x: Matrix): Matrix {
+    const { heads, stride, first, rows, transposed } = params
+    const all = this.#matrix(weights[0]!)
+    return x.map(row => {
+      const answers = Array.from({ length: heads }, (_, head) => {
+        const run = row.subarray((head * row.length) / heads, ((head + 1) * row.length) / heads)
+        const own = all.slice(head * stride + first, head * stride + first + rows)
+        if (!transposed) return this.#times(run, weights[0]!, own)
+        return own[0]!.map((_, i) => own.reduce((sum, weightRow, r) => sum + run[r]! * weightRow[i]!, 0))
+      })
+      return interleave(answers, 1)
+    })
+  }
+
+  #matmulExperts(op: Op<'matmulExperts'>, weight: Weight, x: Matrix, choices: Matrix): Matrix {
+    const { used, sum } = op.params
+    const outer = weight.shape[1]!
+    const all = this.#matrix(weight)
+    return x.map((row, t) => {
+      const answers = Array.from({ length: used }, (_, k) => {
+        const expert = choices[t]![k]!
+        const run = sum ? row.subarray((k * row.length) / used, ((k + 1) * row.length) / used) : row
+        return this.#times(run, weight, all.slice(expert * outer, (expert + 1) * outer))
+      })
+      if (!sum) return interleave(answers, 1)
+      return answers[0]!.map((_, i) =>
+        answers.reduce((total, answer, k) => total + choices[t]![used + k]! * answer[i]!, 0),
+      )
+    })
+  }
+
   #cacheWrite(op: Op<'cacheWrite'>, [k, v, q]: Matrix[], step: Step): Matrix[] {
     const { rope, cache } = op.params
+    const { keyDim, valueDim } = this.#case.program.caches[cache]!
     const { positions } = step.batch
     const rotate = (x: Matrix) => (rope ? this.#rotate(rope, op.weights[0], x, positions) : x)
     const store = this.#case.limits.kvDType
     rotate(k!).forEach((key, t) => {
-      this.#history(cache, step, t)[positions[t]!] = { key: stored(key, store), value: stored(v![t]!, store) }
+      this.#history(cache, step, t)[positions[t]!] = {
+        key: stored(key, store),
+        value: stored(v ? v[t]! : key.filter((_, i) => i % keyDim < valueDim), store),
+      }
     })
     return q ? [[], rotate(q)] : [[]]
   }
 
   /** Scores of all visible positions, their softmax, the weighted sum: nothing is streamed. */
   #attention(op: Op<'attention'>, q: Matrix, step: Step): Matrix {
-    const { cache, heads, scale } = op.params
+    const { cache, heads, scale, softcap } = op.params
     const { group, kvHeads, keyDim, valueDim } = this.#case.program.caches[cache]!
     const spec = this.#case.program.groups[group]!
     return q.map((row, t) => {
@@ -131,9 +200,9 @@ class Evaluator {
       for (let head = 0; head < heads; head++) {
         const kvHead = Math.floor((head * kvHeads) / heads)
         const query = row.slice(head * keyDim, (head + 1) * keyDim)
-        const scores = seen.map(
-          cached => scale * inner(query, cached!.key.subarray(kvHead * keyDim, (kvHead + 1) * keyDim)),
-        )
+        const scores = seen
+          .map(cached => scale * inner(query, cached!.key.subarray(kvHead * keyDim, (kvHead + 1) * keyDim)))
+          .map(score => (softcap ? softcap * Math.tanh(score / softcap) : score))
         const greatest = scores.reduce((a, b) => Math.max(a, b))
         const powers = scores.map(score => Math.exp(score - greatest))
         const total = powers.reduce((a, b) => a + b)
@@ -281,6 +350,54 @@ function rmsNorm(row: Float64Array, gain: Float64Array, eps: number): Float64Arr
   return out
 }
 
-function silu(x: number): number {
-  return x / (1 + Math.exp(-x))
+function layerNorm(
+  row: Float64Array,
+  gain: Float64Array,
+  bias: Float64Array | undefined,
+  eps: number,
+  centered: boolean,
+): Float64Array {
+  const mean = centered ? row.reduce((a, b) => a + b) / row.length : 0
+  const shifted = row.map(value => value - mean)
+  const size = Math.sqrt(inner(shifted, shifted) / row.length + eps)
+  return shifted.map((value, i) => (value / size) * gain[i]! + (bias ? bias[i]! : 0))
+}
+
+/** Of each run in turn, what each row has of it. */
+function interleave(rows: readonly Float64Array[], runs: number): Float64Array {
+  const out: number[] = []
+  for (let run = 0; run < runs; run++)
+    for (const row of rows) out.push(...row.slice((run * row.length) / runs, ((run + 1) * row.length) / runs))
+  return Float64Array.from(out)
+}
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
+
+const activation: Readonly<Record<Activation, (x: number) => number>> = {
+  silu: x => x * sigmoid(x),
+  gelu: x => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+  sigmoid,
+}
+
+/** Ids of the chosen experts, the best first, and their weights: RouteParams step by step. */
+function routed(logits: Float64Array, params: RouteParams, bias: Float64Array | undefined): Float64Array {
+  const { scores, groups, used, normalize, scale } = params
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0)
+  const probabilities = logits.map(logit => (scores === 'softmax' ? Math.exp(logit) / total : sigmoid(logit)))
+  const judged = probabilities.map((p, i) => p + (bias ? bias[i]! : 0))
+  const inOrder = (values: Float64Array) => [...values.keys()].sort((a, b) => values[b]! - values[a]!)
+  const groupOf = (expert: number) => Math.floor((expert * groups!.count) / judged.length)
+  let candidates = inOrder(judged)
+  if (groups) {
+    const worth = Float64Array.from({ length: groups.count }, (_, group) => {
+      const members = candidates.filter(expert => groupOf(expert) === group)
+      const counted = members.slice(0, groups.by === 'best' ? 1 : 2)
+      return counted.reduce((sum, expert) => sum + judged[expert]!, 0)
+    })
+    const kept = inOrder(worth).slice(0, groups.used)
+    candidates = candidates.filter(expert => kept.includes(groupOf(expert)))
+  }
+  const chosen = candidates.slice(0, used)
+  const sum = normalize ? chosen.reduce((all, expert) => all + probabilities[expert]!, 0) : 1
+  return Float64Array.from([...chosen, ...chosen.map(expert => (probabilities[expert]! / sum) * scale)])
 }

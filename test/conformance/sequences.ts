@@ -92,7 +92,7 @@ export class Sequences {
   /** Gives back the blocks that no later token of the sequence sees. */
   forget(sequence: Sequence): void {
     this.groups.forEach((group, index) => {
-      if (group.kind === 'full') return
+      if (group.kind !== 'window') return
       const list = sequence.blocks[index]!
       const first = sequence.length - group.window + 1
       for (let i = 0; (i + 1) * BLOCK_SIZE <= first; i++) {

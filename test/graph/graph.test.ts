@@ -1,8 +1,17 @@
 // What recording promises: the shape of each result, and errors that name the operation and the operand.
 import { describe, expect, test } from 'vitest'
 import { Graph } from '../../src/graph/graph.ts'
-import type { Dim, OpKind, Tensor, Weight } from '../../src/graph/ops.ts'
+import type { Dim, OpKind, OpParams, RouteParams, Tensor, Weight } from '../../src/graph/ops.ts'
 import { rotation, weight } from './make.ts'
+
+const heads = (changes: Partial<OpParams['matmulHeads']>) => ({
+  ...{ heads: 2, stride: 5, first: 0, rows: 5, transposed: false },
+  ...changes,
+})
+const routing = (changes: Partial<RouteParams>): RouteParams => ({
+  ...{ scores: 'softmax', used: 3, normalize: false, scale: 1 },
+  ...changes,
+})
 
 /** A graph with `[T, 8]` and more, and a cache of 2 heads, keys of 4 and values of 3, written once. */
 function start() {
@@ -12,7 +21,9 @@ function start() {
   const values = g.matmul(x, weight('v.weight', 6, 8))
   const written = g.cacheWrite(x, values, cache)
   const [x12, x16] = [12, 16].map(width => g.embed(weight('table', 50, width))) as [Tensor, Tensor]
-  return { g, x, x12, x16, r: g.rows(x), values, cache, written, ropes: rotation(4) }
+  const latent = g.cache({ kind: 'latent' }, { kvHeads: 1, keyDim: 8, valueDim: 6 })
+  const routed = g.route(x16, routing({ used: 2 }))
+  return { g, x, x12, x16, r: g.rows(x), values, cache, latent, routed, written, ropes: rotation(4) }
 }
 
 type RecordOne = (s: ReturnType<typeof start>) => Tensor
@@ -106,8 +117,13 @@ const cases: { readonly [K in OpKind]: Case } = {
         'rows.-1: expected shape [T, 8], found [R, 8]',
         ({ g, r, values, cache }) => g.cacheWrite(r, values, cache),
       ],
-      ['cache: expected an index below 1, found 1', ({ g, x, values }) => g.cacheWrite(x, values, 1)],
-      ['cache: expected an index below 1, found -1', ({ g, x, values }) => g.cacheWrite(x, values, -1)],
+      ['embed.-1: expected values, found none', ({ g, x, cache }) => g.cacheWrite(x, undefined, cache)],
+      [
+        'embed.-1: expected no values in a latent group, found v',
+        ({ g, x, values, latent }) => g.cacheWrite(x, values, latent),
+      ],
+      ['cache: expected an index below 2, found 2', ({ g, x, values }) => g.cacheWrite(x, values, 2)],
+      ['cache: expected an index below 2, found -1', ({ g, x, values }) => g.cacheWrite(x, values, -1)],
     ],
   },
   attention: {
@@ -117,7 +133,7 @@ const cases: { readonly [K in OpKind]: Case } = {
     ],
     wrong: [
       [
-        'cache: expected an index below 1, found 7',
+        'cache: expected an index below 2, found 7',
         ({ g, x, written }) => g.attention(x, written, { cache: 7, heads: 2, scale: 1 }),
       ],
       [
@@ -138,8 +154,106 @@ const cases: { readonly [K in OpKind]: Case } = {
       ],
     ],
   },
+  layerNorm: {
+    right: [
+      [['T', 8], ({ g, x }) => g.layerNorm(x, w(8), b(8), { eps: 1e-5, centered: true })],
+      [['R', 8], ({ g, r }) => g.layerNorm(r, w(8), undefined, { eps: 1e-5, centered: false })],
+    ],
+    wrong: [
+      [
+        'w: expected shape [8], found [4]',
+        ({ g, x }) => g.layerNorm(x, w(4), undefined, { eps: 1e-5, centered: true }),
+      ],
+      [
+        'b: expected shape [8], found [4]',
+        ({ g, x }) => g.layerNorm(x, w(8), b(4), { eps: 1e-5, centered: true }),
+      ],
+    ],
+  },
+  slice: {
+    right: [
+      [['T', 3], ({ g, x }) => g.slice(x, 8, 5, 8)],
+      [['R', 2], ({ g, r }) => g.slice(r, 4, 0, 1)],
+    ],
+    wrong: [
+      ['embed.-1: expected columns that are a multiple of 3, found 8', ({ g, x }) => g.slice(x, 3, 0, 1)],
+      ['embed.-1: expected a part of 4, found 2 to 5', ({ g, x }) => g.slice(x, 4, 2, 5)],
+      ['embed.-1: expected a part of 4, found 2 to 2', ({ g, x }) => g.slice(x, 4, 2, 2)],
+      ['embed.-1: expected a part of 4, found -1 to 2', ({ g, x }) => g.slice(x, 4, -1, 2)],
+    ],
+  },
+  concat: {
+    right: [
+      [['T', 14], ({ g, x, values }) => g.concat(x, values)],
+      [['R', 16], ({ g, r }) => g.concat(r, r, 4)],
+    ],
+    wrong: [
+      ['rows.-1: expected as many rows as embed.-1, found [R, 8]', ({ g, x, r }) => g.concat(x, r)],
+      ['v: expected columns in 4 runs, found 6', ({ g, x, values }) => g.concat(x, values, 4)],
+    ],
+  },
+  activate: { right: [[['R', 8], ({ g, r }) => g.activate(r, 'gelu')]], wrong: [] },
+  softcap: { right: [[['R', 8], ({ g, r }) => g.softcap(r, 30)]], wrong: [] },
+  matmulHeads: {
+    right: [
+      [['T', 6], ({ g, x }) => g.matmulHeads(x, w(10, 4), heads({ first: 2, rows: 3 }))],
+      [['T', 10], ({ g, x }) => g.matmulHeads(x, w(2, 5, 4), heads({}))],
+      [['T', 14], ({ g, x }) => g.matmulHeads(x, w(10, 7), heads({ rows: 4, transposed: true }))],
+    ],
+    wrong: [
+      ['w: expected 10 rows, found [9, 4]', ({ g, x }) => g.matmulHeads(x, w(9, 4), heads({}))],
+      ['w: expected 10 rows, found [10]', ({ g, x }) => g.matmulHeads(x, w(10), heads({}))],
+      [
+        'w: expected a part of 5 rows, found 3 to 6',
+        ({ g, x }) => g.matmulHeads(x, w(10, 4), heads({ first: 3, rows: 3 })),
+      ],
+      ['embed.-1: expected shape [T, 6], found [T, 8]', ({ g, x }) => g.matmulHeads(x, w(10, 3), heads({}))],
+    ],
+  },
+  route: {
+    right: [
+      [['T', 6], ({ g, x }) => g.route(x, routing({}))],
+      [
+        ['T', 2],
+        ({ g, x }) => g.route(x, routing({ used: 1, groups: { count: 4, used: 2, by: 'best' } }), w(8)),
+      ],
+    ],
+    wrong: [
+      ['embed.-1: expected 1 to 8 experts used, found 9', ({ g, x }) => g.route(x, routing({ used: 9 }))],
+      [
+        'embed.-1: expected groups of 8 experts, found 2 of 3',
+        ({ g, x }) => g.route(x, routing({ groups: { count: 3, used: 2, by: 'best' } })),
+      ],
+      [
+        'embed.-1: expected no more experts than the groups have, found 3',
+        ({ g, x }) => g.route(x, routing({ groups: { count: 4, used: 1, by: 'best' } })),
+      ],
+      ['w: expected shape [8], found [7]', ({ g, x }) => g.route(x, routing({}), w(7))],
+    ],
+  },
+  matmulExperts: {
+    right: [
+      [['T', 6], ({ g, x, routed }) => g.matmulExperts(x, routed, w(16, 3, 8), { used: 2, sum: false })],
+      [['T', 3], ({ g, x, routed }) => g.matmulExperts(x, routed, w(16, 3, 4), { used: 2, sum: true })],
+    ],
+    wrong: [
+      [
+        'w: expected three dimensions, found [3, 8]',
+        ({ g, x, routed }) => g.matmulExperts(x, routed, w(3, 8), { used: 2, sum: false }),
+      ],
+      [
+        'embed.-1: expected shape [T, 5], found [T, 8]',
+        ({ g, x, routed }) => g.matmulExperts(x, routed, w(16, 3, 5), { used: 2, sum: false }),
+      ],
+      [
+        'route.-1: expected shape [T, 6], found [T, 4]',
+        ({ g, x, routed }) => g.matmulExperts(x, routed, w(16, 3, 8), { used: 3, sum: false }),
+      ],
+    ],
+  },
   gate: {
     right: [
+      [['T', 8], ({ g, x }) => g.gate(g.slice(x, 8, 0, 1), x, 'sigmoid')],
       [['T', 8], ({ g, x }) => g.gate(x, x, 'silu')],
       [['R', 8], ({ g, r }) => g.gate(r, r, 'silu')],
     ],
@@ -229,22 +343,21 @@ describe('a recording', () => {
   })
 
   test('puts caches that live and die together into one group', () => {
-    const { g, r } = start()
+    const g = new Graph()
     const size = { kvHeads: 1, keyDim: 8, valueDim: 8 }
     const kinds = [{ kind: 'window', window: 4 }, { kind: 'full' }, { kind: 'window', window: 5 }] as const
     const indices = kinds.flatMap((group, layer) => {
       g.layer = layer
       return [g.cache(group, size), g.cache({ ...group }, size)]
     })
-    expect(indices).toEqual([1, 2, 3, 4, 5, 6])
-    const { groups, caches } = g.finish(r)
-    expect(groups).toEqual([kinds[1], kinds[0], kinds[2]])
+    expect(indices).toEqual([0, 1, 2, 3, 4, 5])
+    const { groups, caches } = g.finish(g.rows(g.embed(w(50, 8))))
+    expect(groups).toEqual(kinds)
     expect(caches.map(({ group, layer }) => [group, layer])).toEqual([
-      [0, -1],
-      [1, 0],
-      [1, 0],
-      [0, 1],
-      [0, 1],
+      [0, 0],
+      [0, 0],
+      [1, 1],
+      [1, 1],
       [2, 2],
       [2, 2],
     ])

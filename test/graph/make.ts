@@ -36,6 +36,30 @@ export function randomProgram(seed: string, operations = 30): Program {
     rmsNorm: (x: Tensor) => g.rmsNorm(x, next(pick([HEAD, columns(x)])), 1e-5),
     add: (x: Tensor, alike: readonly Tensor[]) => g.add(x, pick(alike)),
     gate: (x: Tensor, alike: readonly Tensor[]) => g.gate(x, pick(alike), 'silu'),
+    layerNorm: (x: Tensor) => g.layerNorm(x, next(columns(x)), undefined, { eps: 1e-5, centered: true }),
+    halves: (x: Tensor) =>
+      g.concat(g.slice(x, columns(x), 0, columns(x) / 2), g.slice(x, columns(x), columns(x) / 2, columns(x))),
+    heads: () => {
+      const x = pick(tokens)
+      const stride = pick(WIDTHS)
+      const params = { heads: columns(x) / HEAD, stride, first: 0, rows: stride, transposed: false }
+      const made = g.matmulHeads(x, next(params.heads * stride, HEAD), params)
+      return g.matmul(made, next(HEAD, columns(made)))
+    },
+    activate: (x: Tensor) => g.softcap(g.activate(x, 'gelu'), 30),
+    experts: () => {
+      const x = pick(tokens)
+      const used = 2
+      const routed = g.route(g.matmul(x, next(4, columns(x))), {
+        scores: 'softmax',
+        used,
+        normalize: true,
+        scale: 1,
+      })
+      const into = () => g.matmulExperts(x, routed, next(4, HEAD, columns(x)), { used, sum: false })
+      const inner = g.gate(into(), into(), 'silu')
+      return g.matmulExperts(inner, routed, next(4, pick(WIDTHS), HEAD), { used, sum: true })
+    },
     rope: () => g.rope(pick(tokens), pick(rotations)),
     attention: () => {
       const [q, k] = [pick(tokens), g.rope(pick(tokens), rotations[0]!)]

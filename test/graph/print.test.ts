@@ -1,9 +1,9 @@
 // Programs as text. `npx vitest run --project unit test/graph/print.test.ts -u` writes the files; read the diff.
 import { expect, test } from 'vitest'
 import { Graph } from '../../src/graph/graph.ts'
-import type { OpKind } from '../../src/graph/ops.ts'
 import { printProgram } from '../../src/graph/print.ts'
 import { record, recordPlainly } from '../models/tiny.ts'
+import { opKinds } from '../support/op-kinds.ts'
 import { rotation, weight } from './make.ts'
 
 const withDivisors = { tensors: { 'rope_freqs.weight': [8] } }
@@ -17,19 +17,28 @@ test.each(Object.entries(programs))('the tiny llama, %s', async (name, program) 
 })
 
 test('every operation is printed by its name', () => {
-  const kinds: Record<OpKind, true> = {
-    embed: true,
-    rows: true,
-    matmul: true,
-    rmsNorm: true,
-    add: true,
-    rope: true,
-    cacheWrite: true,
-    attention: true,
-    gate: true,
-  }
-  const printed = printProgram(recordPlainly()).matchAll(/^ {2}%.* = (\w+)\(/gm)
-  expect(new Set([...printed].map(([, kind]) => kind))).toEqual(new Set(Object.keys(kinds)))
+  const g = new Graph()
+  const x = g.embed(weight('table', 50, 8))
+  const cache = g.cache({ kind: 'latent' }, { kvHeads: 1, keyDim: 8, valueDim: 8 })
+  const seen = g.attention(g.rope(x, rotation(8)), g.cacheWrite(x, undefined, cache), {
+    cache,
+    heads: 1,
+    scale: 1,
+  })
+  const perHead = { heads: 1, stride: 8, first: 0, rows: 8, transposed: false }
+  const heads = g.matmulHeads(
+    g.concat(g.slice(seen, 8, 0, 4), g.slice(seen, 8, 4, 8)),
+    weight('heads', 8, 8),
+    perHead,
+  )
+  const normed = g.layerNorm(heads, weight('gain', 8), undefined, { eps: 1e-5, centered: true })
+  const routed = g.route(normed, { scores: 'softmax', used: 1, normalize: false, scale: 1 })
+  const mixed = g.matmulExperts(normed, routed, weight('experts', 8, 8, 8), { used: 1, sum: true })
+  const gated = g.gate(g.activate(mixed, 'gelu'), g.add(x, x), 'silu')
+  const last = g.rmsNorm(g.rows(gated), weight('gain', 8), 1e-5)
+  const program = g.finish(g.softcap(g.matmul(last, weight('output', 50, 8)), 30))
+  const printed = printProgram(program).matchAll(/^ {2}%.* = (\w+)\(/gm)
+  expect([...new Set(Array.from(printed, ([, kind]) => kind))].sort()).toEqual(opKinds)
 })
 
 test('all that an operation has is printed, long lists short', () => {

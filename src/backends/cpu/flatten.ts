@@ -2,6 +2,7 @@
 // double: exact for sizes and addresses below 2⁵³. Reading order is writing order; there are no tags in between.
 import { UnsupportedModelError } from '../../errors.ts'
 import {
+  type Activation,
   type Cache,
   columns,
   matmulOperands,
@@ -28,7 +29,18 @@ const kinds: readonly OpKind[] = [
   'cacheWrite',
   'attention',
   'gate',
+  'layerNorm',
+  'slice',
+  'concat',
+  'activate',
+  'softcap',
+  'matmulHeads',
+  'route',
+  'matmulExperts',
 ]
+
+/** In the order of `Activation` in native/program.h. */
+const activations: readonly Activation[] = ['silu', 'gelu', 'sigmoid']
 
 /** In the order of `Type` in native/program.h. */
 const types: readonly QuantName[] = [
@@ -111,7 +123,7 @@ class Flattener {
   #specifics(op: Op): number[] {
     switch (op.kind) {
       case 'embed':
-        return this.#weight(op.weights[0])
+        return [...this.#weight(op.weights[0]), op.params.scale ?? 1]
       case 'matmul': {
         const { norm, parts, residual } = matmulOperands(op)
         return [
@@ -130,10 +142,37 @@ class Flattener {
         return [cache, rope ? this.#ropeIndex(rope, op.weights[0]) : -1]
       }
       case 'attention':
-        return [op.params.cache, op.params.heads, op.params.scale]
+        return [op.params.cache, op.params.heads, op.params.scale, op.params.softcap ?? 0]
+      case 'layerNorm': {
+        const { eps, centered } = op.params
+        return [...this.#weight(op.weights[0]), ...this.#weight(op.weights[1]), eps, Number(centered)]
+      }
+      case 'slice':
+        return [op.params.width, op.params.from, op.params.to]
+      case 'concat':
+        return [op.params.runs]
+      case 'activate':
+      case 'gate':
+        return [activations.indexOf(op.params.act)]
+      case 'softcap':
+        return [op.params.cap]
+      case 'matmulHeads': {
+        const { heads, stride, first, rows, transposed } = op.params
+        return [...this.#weight(op.weights[0]), heads, stride, first, rows, Number(transposed)]
+      }
+      case 'route': {
+        const { scores, groups, used, normalize, scale } = op.params
+        const grouped = groups ? [groups.count, groups.used, Number(groups.by === 'bestTwo')] : [0, 0, 0]
+        const judged = [used, Number(scores === 'sigmoid'), ...grouped, Number(normalize), scale]
+        return [...this.#weight(op.weights[0]), ...judged]
+      }
+      case 'matmulExperts': {
+        const { used, sum } = op.params
+        const experts = op.weights[0]!.shape[0]!
+        return [used, Number(sum), experts, ...op.weights.flatMap(weight => this.#weight(weight))]
+      }
       case 'rows':
       case 'add':
-      case 'gate':
         return []
       default:
         return op satisfies never
@@ -158,11 +197,12 @@ class Flattener {
     return [this.#options.address(weight), code, rows, width, bytesFor(type, width)]
   }
 
-  /** Group, KV heads, key and value dim, window (0 for none), blocks. */
+  /** Group, KV heads, key and value dim, window (0 for none), 1 if latent, blocks. */
   #cache({ group, kvHeads, keyDim, valueDim }: Cache): number[] {
     const spec = this.#program.groups[group]!
     const blocks = this.#options.limits.poolBlocks[group]!
-    return [group, kvHeads, keyDim, valueDim, spec.kind === 'window' ? spec.window : 0, blocks]
+    const window = spec.kind === 'window' ? spec.window : 0
+    return [group, kvHeads, keyDim, valueDim, window, Number(spec.kind === 'latent'), blocks]
   }
 
   /** Head dim, 1 if pairs are adjacent, magnitude, pairs, weight of divisors, frequencies. */

@@ -3,7 +3,7 @@ import type { Cache } from '../../graph/ops.ts'
 import { f16ToF32, f32ToF16 } from '../../quant/half.ts'
 import { BLOCK_SIZE, type KvDType } from '../backend.ts'
 
-/** The cache of one layer. A row holds a position's keys of all KV heads, then its values. */
+/** The cache of one layer. A row holds a position's keys of all KV heads, then, if not latent, its values. */
 export class ReferenceCache {
   readonly #blocks: (Float32Array | Uint16Array | undefined)[] = []
   readonly #keyLength: number
@@ -12,17 +12,18 @@ export class ReferenceCache {
   constructor(
     readonly spec: Cache,
     readonly kvDType: KvDType,
+    readonly latent: boolean,
   ) {
     this.#keyLength = spec.kvHeads * spec.keyDim
-    this.#rowLength = this.#keyLength + spec.kvHeads * spec.valueDim
+    this.#rowLength = this.#keyLength + (latent ? 0 : spec.kvHeads * spec.valueDim)
   }
 
   /** Stores row `row` of k and v (`[T, kvHeads·dim]`) at `slot`. */
-  write(slot: number, k: Float32Array, v: Float32Array, row: number): void {
+  write(slot: number, k: Float32Array, v: Float32Array | undefined, row: number): void {
     const { block, at } = this.#find(slot)
     const valueLength = this.#rowLength - this.#keyLength
     this.#store(block, at, k, row * this.#keyLength, this.#keyLength)
-    this.#store(block, at + this.#keyLength, v, row * valueLength, valueLength)
+    if (v) this.#store(block, at + this.#keyLength, v, row * valueLength, valueLength)
   }
 
   /** Reads the key of `head` at `slot`, as float32. */
@@ -33,7 +34,8 @@ export class ReferenceCache {
 
   value(slot: number, head: number, out: Float32Array): void {
     const { block, at } = this.#find(slot)
-    this.#load(block, at + this.#keyLength + head * this.spec.valueDim, out)
+    const { keyDim, valueDim } = this.spec
+    this.#load(block, at + (this.latent ? head * keyDim : this.#keyLength + head * valueDim), out)
   }
 
   copyBlock(from: number, to: number): void {

@@ -8,7 +8,8 @@ import type { QuantName } from '../../quant/quants.ts'
 import type { Backend, Batch, Executable, Limits, Logits, Want, WeightSource } from '../backend.ts'
 import { selectLogits } from '../logits.ts'
 import { ReferenceCache } from './cache.ts'
-import { type Kernel, kernel } from './kernels.ts'
+import { kernel } from './kernels.ts'
+import type { Kernel } from './memory.ts'
 
 /** Milliseconds of computing after which a step lets the event loop run. */
 const SLICE = 25
@@ -57,7 +58,9 @@ class ReferenceExecutable implements Executable {
     this.#limits = limits
     this.#plan = plan(program, limits, limits.guard ? GUARD_BYTES : 0)
     this.#arena = new ArrayBuffer(this.#plan.bytes)
-    this.#caches = program.caches.map(cache => new ReferenceCache(cache, limits.kvDType))
+    this.#caches = program.caches.map(
+      cache => new ReferenceCache(cache, limits.kvDType, program.groups[cache.group]!.kind === 'latent'),
+    )
     this.#kernels = program.ops.map(op =>
       kernel(op, {
         tensor: ({ id }) => new Float32Array(this.#arena, this.#plan.offsets[id]!, this.#plan.sizes[id]! / 4),

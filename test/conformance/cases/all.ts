@@ -2,6 +2,7 @@
 import type { CaseMaker } from '../case.ts'
 import { attentionCases, largeAttentionCases } from './attention.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { expertCases } from './experts.ts'
 import { logitsCases } from './logits.ts'
 import { largeMatmulCases, matmulCases } from './matmul.ts'
 import { smallModelCases } from './model.ts'
@@ -13,6 +14,7 @@ export const unitCases: readonly CaseMaker[] = [
   ...ropeCases,
   ...attentionCases,
   ...logitsCases,
+  ...expertCases,
   ...smallModelCases,
 ]
 

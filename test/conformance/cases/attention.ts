@@ -13,17 +13,27 @@ interface Shape {
   readonly keyDim: number
   readonly valueDim?: number
   readonly window?: number
+  /** Values are the first `valueDim` elements of keys. */
+  readonly latent?: boolean
+  readonly softcap?: number
   /** Greatest element of a query: great ones make the softmax a choice of one. */
   readonly queries?: number
 }
 
 /** Queries, keys and values straight from tables. */
-function attend(r: Recorder, { kvHeads, shared, keyDim, valueDim = keyDim, window, queries }: Shape): Tensor {
+function attend(r: Recorder, shape: Shape): Tensor {
+  const { kvHeads, shared, keyDim, valueDim = keyDim, window, latent, softcap, queries } = shape
   const heads = kvHeads * shared
-  const group: CacheGroup = window === undefined ? { kind: 'full' } : { kind: 'window', window }
+  const unlimited: CacheGroup = { kind: latent ? 'latent' : 'full' }
+  const group: CacheGroup = window === undefined ? unlimited : { kind: 'window', window }
   const cache = r.g.cache(group, { kvHeads, keyDim, valueDim })
-  const written = r.g.cacheWrite(r.input(kvHeads * keyDim), r.input(kvHeads * valueDim), cache)
-  return r.g.attention(r.input(heads * keyDim, queries), written, { cache, heads, scale: keyDim ** -0.5 })
+  const written = r.g.cacheWrite(
+    r.input(kvHeads * keyDim),
+    latent ? undefined : r.input(kvHeads * valueDim),
+    cache,
+  )
+  const params = { cache, heads, scale: keyDim ** -0.5, ...(softcap && { softcap }) }
+  return r.g.attention(r.input(heads * keyDim, queries), written, params)
 }
 
 function attentionCase(
@@ -54,8 +64,8 @@ function lengthsCase(kvDType: KvDType, window?: number): CaseMaker {
 }
 
 function longCase(kvDType: KvDType, shape: Shape): CaseMaker {
-  const { keyDim, window } = shape
-  const seen = window === undefined ? '' : `, window ${window}`
+  const { keyDim, window, latent } = shape
+  const seen = `${window === undefined ? '' : `, window ${window}`}${latent ? ', latent' : ''}`
   const options = { kvDType, maxTokens: 256, maxBlocks: 34, poolBlocks: 40 }
   return attentionCase(`1,000 positions, heads of ${keyDim}${seen}`, shape, options, s => {
     const sequence = s.create()
@@ -65,9 +75,10 @@ function longCase(kvDType: KvDType, shape: Shape): CaseMaker {
 }
 
 function headsCase(shape: Shape, kvDType: KvDType = 'f32'): CaseMaker {
-  const { kvHeads, shared, keyDim, valueDim = keyDim } = shape
+  const { kvHeads, shared, keyDim, valueDim = keyDim, latent, softcap } = shape
   const dims = keyDim === valueDim ? `${keyDim}` : `${keyDim} and ${valueDim}`
-  const name = `heads of ${dims}, ${kvHeads} KV heads, ${shared} query heads each`
+  const special = `${latent ? ', latent' : ''}${softcap ? `, softcap ${softcap}` : ''}`
+  const name = `heads of ${dims}, ${kvHeads} KV heads, ${shared} query heads each${special}`
   return attentionCase(name, shape, { kvDType, vocabulary: 67 }, s => {
     const sequence = s.create()
     for (const count of TOKEN_COUNTS) s.step([[sequence, count]])
@@ -181,6 +192,13 @@ export const attentionCases: readonly CaseMaker[] = [
   headsCase({ kvHeads: 2, shared: 2, keyDim: 96, valueDim: 64 }),
   headsCase({ kvHeads: 2, shared: 2, keyDim: 64, valueDim: 128 }, 'f16'),
   headsCase({ kvHeads: 1, shared: 8, keyDim: 192, valueDim: 128 }),
+  ...(['f32', 'f16'] as const).flatMap(kvDType => [
+    headsCase({ kvHeads: 1, shared: 4, keyDim: 80, valueDim: 64, latent: true }, kvDType),
+    headsCase({ kvHeads: 1, shared: 17, keyDim: 48, valueDim: 32, latent: true }, kvDType),
+    headsCase({ kvHeads: 2, shared: 2, keyDim: 64, latent: true }, kvDType),
+    headsCase({ kvHeads: 2, shared: 2, keyDim: 64, softcap: 5, queries: 20 }, kvDType),
+    longCase(kvDType, { kvHeads: 1, shared: 9, keyDim: 80, valueDim: 64, latent: true }),
+  ]),
   batchCase('f32'),
   batchCase('f16'),
   batchCase('f32', 40),

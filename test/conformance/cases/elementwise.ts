@@ -1,4 +1,4 @@
-// Operations that look at one row at a time: embed, rows, rmsNorm, add, gate.
+// Operations that look at one row at a time: embed, rows, norms, add, slice, concat, activations, gate, softcap.
 import { type QuantName, quants } from '../../../src/quant/quants.ts'
 import { blockTypes, plainTypes } from '../bytes.ts'
 import { type CaseMaker, define, eachTokenCount } from '../case.ts'
@@ -112,6 +112,90 @@ export const elementwiseCases: readonly CaseMaker[] = [
       r => r.g.gate(r.input(width, 8), r.input(width), 'silu'),
       eachTokenCount,
     ),
+  ),
+  define(
+    'gate: one for a whole row',
+    {},
+    r => r.g.gate(r.input(1, 4), r.input(67), 'sigmoid'),
+    eachTokenCount,
+  ),
+  define(
+    'gate: gelu, wanted rows only',
+    {},
+    r => r.g.gate(r.g.rows(r.input(67, 4)), r.g.rows(r.input(67)), 'gelu'),
+    s => s.step([[s.create(), 33]], { rows: [1, 31] }),
+  ),
+  ...(['silu', 'gelu', 'sigmoid'] as const).flatMap(act =>
+    [...WIDTHS.map(width => [width, 5] as const), [67, 300] as const].map(([width, size]) =>
+      define(
+        `activate: ${act}, width ${width}, values up to ${size}`,
+        {},
+        r => r.g.activate(r.input(width, size), act),
+        eachTokenCount,
+      ),
+    ),
+  ),
+  ...WIDTHS.map(width =>
+    define(`softcap: width ${width}`, {}, r => r.g.softcap(r.input(width, 90), 30), eachTokenCount),
+  ),
+  define('embed: scaled', {}, r => r.g.embed(r.weight('F16', [r.vocabulary, 67]), 8.25), eachTokenCount),
+  ...[true, false].flatMap(centered =>
+    WIDTHS.map(width =>
+      define(
+        `layerNorm: width ${width}${centered ? '' : ', not centered'}`,
+        {},
+        r => {
+          const gain = r.weight('F32', [width], 1)
+          const bias = width === 64 ? undefined : r.weight('F16', [width], 1)
+          return r.g.layerNorm(r.input(width, 3), gain, bias, { eps: 1e-5, centered })
+        },
+        eachTokenCount,
+      ),
+    ),
+  ),
+  define(
+    'layerNorm: far from zero, wanted rows only',
+    {},
+    r => {
+      const shifted = r.values(
+        [r.vocabulary, 64],
+        range(r.vocabulary * 64).map(() => 100 + r.random.between(-1, 1)),
+      )
+      const x = r.g.rows(r.g.embed(shifted))
+      return r.g.layerNorm(x, r.gain(64), undefined, { eps: 1e-5, centered: true })
+    },
+    s => s.step([[s.create(), 33]], { rows: [3, 30] }),
+  ),
+  ...[
+    [67, 0, 5],
+    [67, 60, 67],
+    [96, 32, 64],
+    [1, 0, 1],
+  ].map(([width, from, to]) =>
+    define(
+      `slice: ${from} to ${to} of ${width}`,
+      {},
+      r =>
+        r.join([
+          r.g.slice(r.input(width!), width!, from!, to!),
+          r.g.slice(r.input(3 * width!), width!, from!, to!),
+        ]),
+      eachTokenCount,
+    ),
+  ),
+  ...[1, 5].map(runs =>
+    define(
+      `concat: ${runs} runs`,
+      {},
+      r => r.g.concat(r.input(33 * runs), r.input(7 * runs), runs),
+      eachTokenCount,
+    ),
+  ),
+  define(
+    'concat: wanted rows only',
+    {},
+    r => r.g.concat(r.g.rows(r.input(6)), r.g.rows(r.input(4)), 2),
+    s => s.step([[s.create(), 33]], { rows: [1, 31] }),
   ),
   define(
     'gate: silu where exp overflows float32',

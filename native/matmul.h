@@ -1,0 +1,66 @@
+// What matmuls of every kind share: activations in the forms that kernels read, and rows of one weight times some of them.
+#pragma once
+#include "gemm.h"
+#include "kernels.h"
+
+namespace tl {
+
+/** Fewer tokens go row by row, more go by panels. */
+constexpr int PANEL_FROM = 8;
+/** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
+constexpr int CHUNK_WEIGHTS = 1 << 17;
+
+inline bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
+
+/** In which forms the weights want their activations, beside plain floats. */
+struct Forms {
+  bool floats = false, rounded = false, quantized = false;
+
+  Forms() = default;
+  explicit Forms(const std::vector<MatmulPart> &parts);
+  void add(Type type) {
+    if (!is_float(type)) quantized = true;
+    else floats = true;
+#if defined(TL_BF16_DOT)
+    if (type == Type::BF16) rounded = true;
+#endif
+  }
+};
+
+/** Rows of activations, one after the other, in as many forms as are wanted. */
+struct Activations {
+  const float *x;
+  /** In bf16, where the processor multiplies that. */
+  uint16_t *rounded;
+  QuantizedRow *rows;
+
+  /** Makes the other forms of row t; `memory` is for the quantized rows, from the first on. */
+  void prepare(int t, int columns, const Forms &forms, uint8_t *memory) const;
+};
+
+/** Where results go, and what is added to them. */
+struct Output {
+  float *data;
+  int columns;
+  /** [columns], or null. */
+  const float *bias;
+  /** As large as the results, or null. */
+  const float *residual;
+  /** Row of the results for each row of activations; null: the same. */
+  const int *places;
+
+  void put(int token, int row, float value) const {
+    const size_t at = size_t(places ? places[token] : token) * columns + row;
+    if (bias) value += bias[row];
+    if (residual) value += residual[at];
+    data[at] = value;
+  }
+};
+
+/** Bytes that a thread needs to multiply by `count` rows of activations. */
+inline size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * count + 63) / 64 * 64; }
+
+/** Rows [begin, end) of the weight times `count` rows of activations; `memory` is this thread's own. */
+void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory);
+
+} // namespace tl
