@@ -18,7 +18,11 @@ export interface AttentionConfig {
   readonly eps: number
   readonly rope: RopeConfig
   /** Positions that a token sees, its own included; undefined: all. */
-  readonly window: number | undefined
+  readonly window?: number | undefined
+  /** Factor on the scores; default `keyDim ** -0.5`. */
+  readonly scale?: number | undefined
+  /** Scores are squeezed into ±softcap. */
+  readonly softcap?: number | undefined
 }
 
 /** No model is near; a file that says more is damaged. */
@@ -51,45 +55,95 @@ export function linear(g: Graph, w: Weights, name: string, x: Tensor, outer: num
   return g.matmul(x, w.need(`${name}.weight`, [outer, inner]), w.optional(`${name}.bias`, [outer]))
 }
 
+export interface NormConfig {
+  readonly dim: number
+  readonly eps: number
+  /** A layer norm rather than an RMS norm. Default false. */
+  readonly centered?: boolean
+}
+
+/** Norm of rows of x (`[·, dim]`), with a bias if the file has one. */
+export function norm(
+  g: Graph,
+  w: Weights,
+  name: string,
+  x: Tensor,
+  { dim, eps, centered = false }: NormConfig,
+): Tensor {
+  const gain = w.need(`${name}.weight`, [dim])
+  const bias = w.optional(`${name}.bias`, [dim])
+  return bias || centered ? g.layerNorm(x, gain, bias, { eps, centered }) : g.rmsNorm(x, gain, eps)
+}
+
+/** Queries, keys and values of x, from one matrix or from three. */
+function project(g: Graph, w: Weights, x: Tensor, widths: readonly [number, number, number], dim: number) {
+  const [q, k, v] = widths
+  if (!w.has('attn_qkv.weight'))
+    return ['attn_q', 'attn_k', 'attn_v'].map((name, i) => linear(g, w, name, x, widths[i]!, dim))
+  const all = linear(g, w, 'attn_qkv', x, q + k + v, dim)
+  return [
+    g.slice(all, q + k + v, 0, q),
+    g.slice(all, q + k + v, q, q + k),
+    g.slice(all, q + k + v, q + k, q + k + v),
+  ]
+}
+
 /**
  * Grouped-query attention (arXiv:2305.13245) with rotary positions, and norms of the heads where the file has them; x is
  * `[T, dim]`, and so is the answer.
  */
 export function attention(g: Graph, w: Weights, x: Tensor, c: AttentionConfig): Tensor {
-  const { dim, heads, keyDim, valueDim } = c
+  const { dim, heads, keyDim, valueDim, softcap } = c
   const kvHeads = c.kvHeads[g.layer]!
   const group: CacheGroup = c.window === undefined ? { kind: 'full' } : { kind: 'window', window: c.window }
   const cache = g.cache(group, { kvHeads, keyDim, valueDim })
-  const divisors = w.shared('rope_freqs.weight', [c.rope.rotated / 2])
+  const divisors = w.shared(c.rope.divisors, [c.rope.rotated / 2])
   const rotate = (y: Tensor) => g.rope(y, ropeParams(c.rope, keyDim), divisors)
   const normed = (name: string, y: Tensor) => {
     const gain = w.optional(`${name}.weight`, [keyDim])
     return gain ? g.rmsNorm(y, gain, c.eps) : y
   }
 
-  const q = rotate(normed('attn_q_norm', linear(g, w, 'attn_q', x, heads * keyDim, dim)))
-  const k = rotate(normed('attn_k_norm', linear(g, w, 'attn_k', x, kvHeads * keyDim, dim)))
-  const v = linear(g, w, 'attn_v', x, kvHeads * valueDim, dim)
-  const seen = g.attention(q, g.cacheWrite(k, v, cache), { cache, heads, scale: keyDim ** -0.5 })
+  const [q, k, v] = project(g, w, x, [heads * keyDim, kvHeads * keyDim, kvHeads * valueDim], dim)
+  const [queries, keys] = [rotate(normed('attn_q_norm', q!)), rotate(normed('attn_k_norm', k!))]
+  const scale = c.scale ?? keyDim ** -0.5
+  const seen = g.attention(queries, g.cacheWrite(keys, v!, cache), {
+    ...{ cache, heads, scale },
+    ...(softcap && { softcap }),
+  })
   return linear(g, w, 'attn_output', seen, dim, heads * valueDim)
 }
 
-/** Feed-forward network with a gated linear unit; x is `[T, dim]`, and so is the answer. */
+export interface MlpConfig {
+  readonly dim: number
+  readonly hidden: number
+  readonly act: Activation
+  /** Behind the names of the weights, `_shexp` for a shared expert. */
+  readonly suffix?: string
+}
+
+/** Feed-forward network with a gated linear unit, the gate in a matrix of its own or before `up`; x is `[T, dim]`, and so is the answer. */
 export function gatedMlp(
   g: Graph,
   w: Weights,
   x: Tensor,
-  dim: number,
-  hidden: number,
-  act: Activation,
+  { dim, hidden, act, suffix = '' }: MlpConfig,
 ): Tensor {
-  const gate = linear(g, w, 'ffn_gate', x, hidden, dim)
-  const up = linear(g, w, 'ffn_up', x, hidden, dim)
-  return linear(g, w, 'ffn_down', g.gate(gate, up, act), dim, hidden)
+  const name = (part: string) => `ffn_${part}${suffix}`
+  const project = () => {
+    const fused = !w.has(`${name('gate')}.weight`) && w.rows(`${name('up')}.weight`) === 2 * hidden
+    if (!fused)
+      return ['gate', 'up'].map(part => linear(g, w, name(part), x, hidden, dim))
+    const both = linear(g, w, name('up'), x, 2 * hidden, dim)
+    return [g.slice(both, 2 * hidden, 0, hidden), g.slice(both, 2 * hidden, hidden, 2 * hidden)]
+  }
+  const [gate, up] = project()
+  return linear(g, w, name('down'), g.gate(gate!, up!, act), dim, hidden)
 }
 
 /** `[R, vocabulary]` logits of x (`[R, dim]`); models without an output matrix reuse the embedding table. */
 export function outputLogits(g: Graph, w: Weights, x: Tensor, { vocabulary, dim }: BaseConfig): Tensor {
   const shape = [vocabulary, dim]
-  return g.matmul(x, w.optional('output.weight', shape) ?? w.need('token_embd.weight', shape))
+  const matrix = w.optional('output.weight', shape) ?? w.need('token_embd.weight', shape)
+  return g.matmul(x, matrix, w.optional('output.bias', [vocabulary]))
 }

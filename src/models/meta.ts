@@ -35,6 +35,25 @@ export class Meta {
     return list
   }
 
+  /** A count, or undefined where there is none or the file says 0, which is how converters write none. */
+  optionalCount(key: string): number | undefined {
+    return this.count(key, 0, 0) || undefined
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.#get(key) ?? fallback
+    return typeof value === 'boolean' ? value : this.fail(key, 'true or false', value)
+  }
+
+  /** A count, or true or false for each layer; undefined where there is nothing. */
+  flagsOrCount(key: string, layers: number): number | readonly boolean[] | undefined {
+    const value = this.#get(key)
+    if (!Array.isArray(value)) return this.optionalCount(key)
+    if (value.length !== layers || !value.every(flag => typeof flag === 'boolean'))
+      return this.fail(key, `true or false for each of ${layers} layers`, value)
+    return value
+  }
+
   text(key: string, fallback?: string): string {
     const value = this.#get(key) ?? fallback
     return typeof value === 'string' ? value : this.fail(key, 'a text', value)

@@ -4,11 +4,16 @@ import { Graph } from '../graph/graph.ts'
 import type { Program } from '../graph/ops.ts'
 import { optimize } from '../graph/optimize.ts'
 import type { Architecture, BaseConfig } from './architecture.ts'
+import { deepseek } from './deepseek.ts'
+import { deepseek2 } from './deepseek2.ts'
+import { gemma } from './gemma.ts'
 import { llama } from './llama.ts'
 import { Meta, type MetaValues, shown } from './meta.ts'
+import { phi2, phi3 } from './phi.ts'
+import { qwen } from './qwen.ts'
 import { type TensorDirectory, Weights } from './weights.ts'
 
-const architectures: readonly Architecture[] = [llama]
+const architectures: readonly Architecture[] = [llama, qwen, phi2, phi3, gemma, deepseek, deepseek2]
 
 export interface RecordedModel {
   readonly architecture: string

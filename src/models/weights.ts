@@ -21,6 +21,20 @@ export class Weights {
     return new Weights(this.tensors, `${this.prefix}blk.${index}.`, this.asked)
   }
 
+  has(name: string): boolean {
+    return this.tensors.get(this.prefix + name) !== undefined
+  }
+
+  /** How many rows the matrix has, if the file has it. */
+  rows(name: string): number | undefined {
+    return this.tensors.get(this.prefix + name)?.shape[0]
+  }
+
+  /** A tensor that is another choice than the one taken. */
+  passOver(name: string): void {
+    this.asked.add(this.prefix + name)
+  }
+
   /** A tensor that belongs to no block, if the file has it. */
   shared(name: string, shape: readonly number[]): Weight | undefined {
     return new Weights(this.tensors, '', this.asked).optional(name, shape)
@@ -40,7 +54,7 @@ export class Weights {
     this.asked.add(full)
     const tensor = this.tensors.get(full)
     if (!tensor) return undefined
-    const found = withoutPadding(tensor.shape, shape.length)
+    const found = padded(withoutPadding(tensor.shape, shape.length), shape.length)
     if (found.length !== shape.length || found.some((size, i) => size !== shape[i]))
       fail(`tensor ${full}`, `shape [${shape.join(', ')}]`, `[${tensor.shape.join(', ')}]`)
     return { name: full, type: tensor.type, shape: found }
@@ -59,6 +73,11 @@ function withoutPadding(shape: readonly number[], dimensions: number): readonly 
   let from = 0
   while (shape.length - from > dimensions && shape[from] === 1) from++
   return shape.slice(from)
+}
+
+/** A matrix of one row may be written as a vector. */
+function padded(shape: readonly number[], dimensions: number): readonly number[] {
+  return [...new Array<number>(Math.max(0, dimensions - shape.length)).fill(1), ...shape]
 }
 
 function fail(what: string, expected: string, found: string): never {

@@ -4,19 +4,29 @@ import { nativeLibrary } from '../../src/ffi/library.ts'
 import { torchless } from '../support/command.ts'
 import type { GoldenLogits } from '../support/golden.ts'
 import { nmse } from '../support/numbers.ts'
-import { describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
+import { architectures, describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
 
 const { runnable } = await nativeLibrary()
-const architectures = ['llama', 'llama3-ropefreqs', 'llama-linear-rope', 'llama-yarn', 'mistral-nemo']
 const limits = { F16: 1e-6, BF16: 5e-5 } as Readonly<Record<string, number>>
 const quants = ['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
 
 async function error(
   level: string,
   path: string,
-  { tokens, positions, logits }: GoldenLogits,
+  { tokens, positions, logits, max_seq_len = 0 }: GoldenLogits,
 ): Promise<number> {
-  const flags = ['--tokens', tokens.join(','), '--all', '--json', '--kv-dtype', 'f32', '--backend', 'cpu']
+  const context = max_seq_len > 0 ? ['--max-seq-len', String(max_seq_len)] : []
+  const flags = [
+    '--tokens',
+    tokens.join(','),
+    '--all',
+    '--json',
+    '--kv-dtype',
+    'f32',
+    '--backend',
+    'cpu',
+    ...context,
+  ]
   const found = JSON.parse(
     (await torchless(['logits', path, ...flags], { env: { TORCHLESS_CPU: level } })).out,
   ) as { logits: number[][] }

@@ -1,9 +1,8 @@
 // Whole models against logits that llama.cpp computed in float32 on the same weights.
 import { expect, it } from 'vitest'
 import { expectGolden, type GoldenLogits } from '../support/golden.ts'
-import { describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
+import { architectures, describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
 
-const architectures = ['llama', 'llama3-ropefreqs', 'llama-linear-rope', 'llama-yarn', 'mistral-nemo']
 const floats = { F16: 1e-6, BF16: 5e-5 }
 const blocks = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
 const backends = ['reference', 'cpu'] as const

@@ -10,6 +10,8 @@ export interface GoldenLogits {
   readonly logits: readonly (readonly number[])[]
   /** Best id after each token. */
   readonly argmax: readonly number[]
+  /** The context that the answer was computed for. */
+  readonly max_seq_len?: number
 }
 
 /** Ways to come to logits of all tokens, one row a token; all must agree. */
@@ -39,7 +41,7 @@ export async function expectGolden(
   limit: number,
   options: LoadOptions,
 ): Promise<number> {
-  const model = await loadModel(path, { kvDType: 'f32', ...options })
+  const model = await loadModel(path, { kvDType: 'f32', maxSeqLen: golden.max_seq_len, ...options })
   try {
     let greatest = 0
     for (const [way, feed] of Object.entries(feeding)) {

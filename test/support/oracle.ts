@@ -1,6 +1,6 @@
 // Models with answers that other engines computed, in the folder that TORCHLESS_ORACLE names. Tests that need it
 // say so in their name and are skipped without it; every part is tested by fixtures of the project as well.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe } from 'vitest'
 
@@ -21,6 +21,13 @@ describeOracle.each =
 export function oraclePath(...parts: string[]): string {
   return join(folder ?? '', ...parts)
 }
+
+/** The tiny models of all families: whatever lies there. */
+export const architectures: readonly string[] = folder
+  ? readdirSync(join(folder, 'architectures'))
+      .filter(name => name.endsWith('.json'))
+      .map(name => name.replace('.json', ''))
+  : []
 
 export function oracleJson<T>(...parts: string[]): T {
   return JSON.parse(readFileSync(oraclePath(...parts), 'utf8')) as T

@@ -1,0 +1,39 @@
+// DeepSeek's first mixture (arXiv:2401.06066): LLaMA with a few dense layers, then many small experts and some that every token
+// goes to.
+import { architecture } from './architecture.ts'
+import { attention, baseConfig, headConfig, norm, outputLogits } from './blocks.ts'
+import { expertsConfig, mixtureLayer } from './experts.ts'
+import { ropeConfig } from './rope.ts'
+
+export const deepseek = architecture({
+  names: ['deepseek'],
+
+  config(meta, options) {
+    const base = baseConfig(meta, options.weights)
+    const heads = headConfig(meta, base)
+    const hidden = meta.count('feed_forward_length')
+    return {
+      ...base,
+      ...heads,
+      hidden,
+      eps: meta.number('attention.layer_norm_rms_epsilon', undefined, 0),
+      rope: ropeConfig(meta, heads.keyDim, 'adjacent', options),
+      dense: meta.count('leading_dense_block_count', 0, 0),
+      experts: expertsConfig(meta, { dim: base.dim, hidden, normalize: false }),
+      shared: meta.count('expert_shared_count', 0, 0),
+    }
+  },
+
+  forward(g, c, w) {
+    const { dim } = c
+    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
+    for (let i = 0; i < c.layers; i++) {
+      g.layer = i
+      const b = w.block(i)
+      x = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      x = g.add(x, mixtureLayer(g, b, norm(g, b, 'ffn_norm', x, c), c))
+    }
+    g.layer = c.layers
+    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+  },
+})
