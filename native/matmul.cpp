@@ -14,7 +14,21 @@ constexpr int CHUNK_WEIGHTS = 1 << 17;
 /** Chunks that a thread gets where memory is the limit: reading on in one place is fastest. */
 constexpr int READING_CHUNKS = 4;
 
-bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
+/** Formats with a dot product of their own, in formats.h, over activations in 8 bits. */
+#define TL_FOR_EACH_DOT(X) X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q4_K) X(Q5_K) X(Q6_K)
+
+bool has_dot(Type type) {
+  switch (type) {
+#define TL_HAS(name) case Type::name:
+    TL_FOR_EACH_DOT(TL_HAS)
+#undef TL_HAS
+    return true;
+  default: return false;
+  }
+}
+
+/** Rows of other formats are decoded so many at a time. */
+constexpr int DECODED_ROWS = 4;
 
 /** Where the prepared activations lie in the operation's scratch. */
 struct Activations {
@@ -52,7 +66,7 @@ void prepare(const Op &op, const Activations &a, int count, const Team &team) {
   const auto any = [&](auto wanted) {
     return std::any_of(op.parts.begin(), op.parts.end(), [&](auto &part) { return wanted(part.weight.type); });
   };
-  const bool quantize = any([](Type type) { return !is_float(type); });
+  const bool quantize = any(has_dot);
 #if defined(TL_BF16_DOT)
   const bool round = any([](Type type) { return type == Type::BF16; });
 #endif
@@ -68,12 +82,14 @@ void prepare(const Op &op, const Activations &a, int count, const Team &team) {
   }
 }
 
-/** Writes one result with what is added to it. */
+/** Writes one result with what is added to it; rows count from `first_row`. */
 struct Output {
   const MatmulPart &part;
   const float *residual;
+  int first_row = 0;
 
   void put(int token, int row, float value) const {
+    row += first_row;
     const size_t at = size_t(token) * part.output.columns + row;
     if (part.bias) value += part.bias[row];
     if (residual) value += residual[at];
@@ -214,6 +230,17 @@ void by_floats(const Weight &w, int begin, int end, const typename Row::X *x, in
     for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, x + size_t(t) * columns, t, output);
 }
 
+/** Rows of any format, as floats. */
+void by_decoded(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory) {
+  const size_t row_bytes = sizeof(float) * w.columns;
+  for (int row = begin; row < end; row += DECODED_ROWS) {
+    const int rows = std::min(DECODED_ROWS, end - row);
+    for (int r = 0; r < rows; r++) decode_row(w.type, w.data + w.row_bytes * (row + r), w.columns, (float *)(memory + row_bytes * r));
+    const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
+    by_floats<F32Row>(decoded, 0, rows, x, count, {output.part, output.residual, row});
+  }
+}
+
 template <class Format>
 void by_quantized(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
   if (count < PANEL_FROM) by_rows<Format>(w, begin, end, a, count, output);
@@ -229,18 +256,19 @@ void multiply(const Weight &w, int begin, int end, const Activations &a, int cou
 #else
   case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.x, count, o);
 #endif
-  case Type::Q8_0: return by_quantized<Q8_0>(w, begin, end, a, count, o, memory);
-  case Type::Q4_0: return by_quantized<Q4_0>(w, begin, end, a, count, o, memory);
-  case Type::Q4_1: return by_quantized<Q4_1>(w, begin, end, a, count, o, memory);
-  case Type::Q5_0: return by_quantized<Q5_0>(w, begin, end, a, count, o, memory);
-  case Type::Q5_1: return by_quantized<Q5_1>(w, begin, end, a, count, o, memory);
-  case Type::Q4_K: return by_quantized<Q4_K>(w, begin, end, a, count, o, memory);
-  case Type::Q5_K: return by_quantized<Q5_K>(w, begin, end, a, count, o, memory);
-  case Type::Q6_K: return by_quantized<Q6_K>(w, begin, end, a, count, o, memory);
+#define TL_MULTIPLY(name) \
+  case Type::name: return by_quantized<name>(w, begin, end, a, count, o, memory);
+    TL_FOR_EACH_DOT(TL_MULTIPLY)
+#undef TL_MULTIPLY
+  default: return by_decoded(w, begin, end, a.x, count, o, memory);
   }
 }
 
-size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * count + 63) / 64 * 64; }
+/** A panel with its sums, or decoded rows. */
+size_t thread_bytes(int columns, int count) {
+  const size_t panel = sizeof(Panel) + sizeof(float) * FW * count;
+  return (std::max(panel, sizeof(float) * columns * DECODED_ROWS) + 63) / 64 * 64;
+}
 
 } // namespace
 
@@ -249,14 +277,14 @@ size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t columns = op.inputs[0].columns;
   const size_t floats = (sizeof(float) + sizeof(uint16_t)) * columns;
   const size_t row = floats + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
-  return row * count + 64 + thread_bytes(int(count)) * threads;
+  return row * count + 64 + thread_bytes(int(columns), int(count)) * threads;
 }
 
 void matmul(const Op &op, const Context &context, const Team &team) {
   const int count = context.batch.count(op.inputs[0].rows);
   if (count == 0) return;
   const Activations a(op, context.scratch, count);
-  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(count) * team.index;
+  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(op.inputs[0].columns, count) * team.index;
   prepare(op, a, count, team);
   team.barrier();
 
