@@ -66,6 +66,16 @@ export class Int {
     return this.#binary('>>', b)
   }
 
+  /** Bits from `first` on, as many as `mask` has. */
+  bits(first: Int | number, mask: number): Int {
+    return this.shr(first).and(mask)
+  }
+
+  /** Of a byte half `which & 1`, 0 being the lower one. */
+  half(which: Int): Int {
+    return this.bits(which.and(1).shl(2), 15)
+  }
+
   less(b: Int | number): Condition {
     return { op: '<', a: this, b: int(b) }
   }

@@ -15,9 +15,7 @@ const fifthBit = (at: number) => u8(element.shr(3).add(at)).shr(element.and(7)).
 
 /** In 256 weights, each 64 share 32 bytes: the first 32 the low halves, the other 32 the high halves. */
 const superNibble = (at: number) =>
-  u8(element.shr(6).shl(5).add(element.and(31)).add(at))
-    .shr(element.shr(5).and(1).shl(2))
-    .and(15)
+  u8(element.shr(6).shl(5).add(element.and(31)).add(at)).half(element.shr(5))
 
 /**
  * A scale or minimum of Q4_K and Q5_K: 6 bits each for 8 groups, in 12 bytes from byte 4. Those of the first four
@@ -35,29 +33,20 @@ const superBlock = {
   m: f16(2).mul(superMinimum.toFloat()).negate(),
 }
 
-/** Q6_K: 2 upper bits of 256 weights in 64 bytes from byte 128; each 128 weights share 32 bytes. */
-const upperBits = u8(element.shr(7).shl(5).add(element.and(31)).add(128))
-  .shr(element.shr(5).and(3).shl(1))
-  .and(3)
-/** Q6_K: 4 lower bits; in each 128 weights, the first 64 lie in the low halves of 64 bytes. */
-const lowerBits = u8(element.shr(7).shl(6).add(element.and(63)))
-  .shr(element.shr(6).and(1).shl(2))
-  .and(15)
-
-/** In 128 weights, each 32 share 32 bytes from `at`: 2 bits each, the first 32 the lowest. */
+/** In 256 weights, each 128 share 32 bytes from `at`: 2 bits each, the first 32 the lowest. */
 const twoBits = (at: number) =>
-  u8(element.shr(7).shl(5).add(element.and(31)).add(at))
-    .shr(element.shr(5).and(3).shl(1))
-    .and(3)
-/** Half `g & 1` of a byte. */
-const half = (byte: Int, which: Int) => byte.shr(which.and(1).shl(2)).and(15)
+  u8(element.shr(7).shl(5).add(element.and(31)).add(at)).bits(element.shr(5).and(3).shl(1), 3)
+
+/** Q6_K: 4 lower bits; in each 128 weights, the first 64 lie in the low halves of 64 bytes. */
+const lowerBits = u8(element.shr(7).shl(6).add(element.and(63))).half(element.shr(6))
 
 /** Q2_K: 4 bits each for scale and minimum of 16 groups, in 16 bytes. */
 const scaleAndMinimum = u8(group)
 
-/** Q3_K: 6-bit scales of 16 groups in 12 bytes from byte 96, which count from 32: 4 lower bits in the halves of 8 bytes, 2 upper ones in 4. */
-const scaleQ3 = half(u8(group.and(7).add(96)), group.shr(3))
-  .or(u8(group.and(3).add(104)).shr(group.shr(2).shl(1)).and(3).shl(4))
+/** Q3_K: 6-bit scales of 16 groups, which count from 32: 4 lower bits in the halves of 8 bytes, 2 upper ones in 4 more. */
+const scaleQ3 = u8(group.and(7).add(96))
+  .half(group.shr(3))
+  .or(u8(group.and(3).add(104)).bits(group.shr(2).shl(1), 3).shl(4))
   .sub(32)
 
 /** The 16 values of IQ4_NL and IQ4_XS: `kvalues_iq4nl` in ggml-common.h of ggml. */
@@ -66,10 +55,11 @@ const nonLinear: Table = {
   values: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
 }
 /** IQ4_XS: 16 bytes for each 32 weights. */
-const indexXS = half(u8(element.shr(5).shl(4).add(element.and(15)).add(8)), element.shr(4))
+const indexXS = u8(element.shr(5).shl(4).add(element.and(15)).add(8)).half(element.shr(4))
 /** IQ4_XS: 6-bit scales of 8 groups, which count from 32: 4 lower bits from byte 4, 2 upper ones from byte 2. */
-const scaleXS = half(u8(group.shr(1).add(4)), group)
-  .or(u8(group.shr(2).add(2)).shr(group.and(3).shl(1)).and(3).shl(4))
+const scaleXS = u8(group.shr(1).add(4))
+  .half(group)
+  .or(u8(group.shr(2).add(2)).bits(group.and(3).shl(1), 3).shl(4))
   .sub(32)
 
 /** TQ1_0: five weights a byte. Of 256, 160 lie in 32 bytes, 80 in 16, and 16 in 4. */
@@ -140,7 +130,7 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     bytes: 110,
     group: 16,
     q: twoBits(32)
-      .or(u8(element.and(31)).shr(element.shr(5)).and(1).shl(2))
+      .or(u8(element.and(31)).bits(element.shr(5), 1).shl(2))
       .sub(4),
     d: f16(108).mul(scaleQ3.toFloat()),
   },
@@ -158,7 +148,7 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     elems: 256,
     bytes: 210,
     group: 16,
-    q: lowerBits.or(upperBits.shl(4)).sub(32),
+    q: lowerBits.or(twoBits(128).shl(4)).sub(32),
     d: f16(208).mul(i8(group.add(192)).toFloat()),
   },
   ...codebookFormats,
