@@ -15,7 +15,8 @@ constexpr int CHUNK_WEIGHTS = 1 << 17;
 constexpr int READING_CHUNKS = 4;
 
 /** Formats with a dot product of their own, in formats.h, over activations in 8 bits. */
-#define TL_FOR_EACH_DOT(X) X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q4_K) X(Q5_K) X(Q6_K)
+#define TL_FOR_EACH_DOT(X) \
+  X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
 
 bool has_dot(Type type) {
   switch (type) {

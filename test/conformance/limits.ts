@@ -26,13 +26,8 @@ export const noRounding: InputRounding = () => undefined
 
 /** Block formats that are decoded to floats instead, as they have no dot product of their own. */
 const decoded: readonly string[] = [
-  'Q2_K',
-  'Q3_K',
-  'IQ4_NL',
-  'IQ4_XS',
   'TQ1_0',
   'TQ2_0',
-  'MXFP4',
   'IQ1_S',
   'IQ1_M',
   'IQ2_XXS',
