@@ -51,7 +51,7 @@ struct Gathered {
     gathered.x = arena.take<float>(size_t(columns) * count);
     gathered.rounded = arena.take<uint16_t>(size_t(columns) * count);
     answers = arena.take<float>(size_t(outer) * count);
-    threads = arena.take<uint8_t>(thread_bytes(most) * team);
+    threads = arena.take<uint8_t>(thread_bytes(columns, most) * team);
     bytes = arena.used;
   }
 };
@@ -170,7 +170,7 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
   team.barrier();
 
   const auto rows_of = [&](int part) { return op.parts[part].weight.rows / op.experts; };
-  uint8_t *memory = g.threads + thread_bytes(tokens) * team.index;
+  uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
   while (piece_at(context.counters[0].take(1), g, int(op.parts.size()), chunk_rows(columns), rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
@@ -237,7 +237,7 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
   team.barrier();
 
   const int rows = op.head_rows.rows;
-  uint8_t *memory = g.threads + thread_bytes(tokens) * team.index;
+  uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
   while (piece_at(context.counters[0].take(1), g, 1, chunk_rows(columns), [rows](int) { return rows; }, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) return;

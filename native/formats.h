@@ -1,6 +1,7 @@
 // Block formats with a hand-written dot product: each unpacks up to 256 weights of a row to bytes and scales.
 // weight = d · q + m, with d and m for every 32 weights, or for every 16 where the format has it so.
 #pragma once
+#include "decode.gen.h"
 #include "simd.h"
 
 namespace tl {
@@ -83,6 +84,64 @@ struct Q5_1 {
   }
 };
 
+/** Eight bytes from 0 to 63 that stand for -32 to 31. */
+inline F8 f8_from_6bit_word(uint64_t word) { return f8_add(f8_from_s8_word(word), f8_set(-32)); }
+
+/** 128 weights of two bits in 32 bytes: four runs, the first one lowest. */
+inline void unpack_pairs(B32 raw, B32 *q) {
+  q[0] = b32_and(raw, 3);
+  q[1] = b32_and(b32_shr<2>(raw), 3);
+  q[2] = b32_and(b32_shr<4>(raw), 3);
+  q[3] = b32_shr<6>(raw);
+}
+
+struct Q2_K {
+  static constexpr int bytes = 84, length = 256;
+  static constexpr bool is_signed = false, has_min = true, halves = true;
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    unpack_pairs(b32_load(p + 16), u.q);
+    unpack_pairs(b32_load(p + 48), u.q + 4);
+    const uint64_t low = load_unaligned<uint64_t>(p), high = load_unaligned<uint64_t>(p + 8), nibbles = 0x0f0f0f0f0f0f0f0f;
+    const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 80)));
+    const F8 m = f8_set(-half_to_float(load_unaligned<uint16_t>(p + 82)));
+    u.d = f8_mul(d, f8_from_s8_word(low & nibbles));
+    u.d_high = f8_mul(d, f8_from_s8_word(high & nibbles));
+    u.m = f8_mul(m, f8_from_s8_word(low >> 4 & nibbles));
+    u.m_high = f8_mul(m, f8_from_s8_word(high >> 4 & nibbles));
+  }
+};
+
+struct Q3_K {
+  static constexpr int bytes = 110, length = 256;
+  static constexpr bool is_signed = false, has_min = true, halves = true;
+  template <int i> static inline void add_high(B32 high, Unpacked &u) {
+    u.q[i] = b32_or(u.q[i], b32_shl<2>(b32_and(b32_shr<i>(high), 1)));
+  }
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    unpack_pairs(b32_load(p + 32), u.q);
+    unpack_pairs(b32_load(p + 64), u.q + 4);
+    const B32 high = b32_load(p);
+    add_high<0>(high, u);
+    add_high<1>(high, u);
+    add_high<2>(high, u);
+    add_high<3>(high, u);
+    add_high<4>(high, u);
+    add_high<5>(high, u);
+    add_high<6>(high, u);
+    add_high<7>(high, u);
+    // Scales i and i + 8 share a byte for their lower four bits; the upper two of i, i + 4, i + 8 and i + 12 share one.
+    const uint64_t lower = load_unaligned<uint64_t>(p + 96), nibbles = 0x0f0f0f0f0f0f0f0f;
+    const uint32_t upper = load_unaligned<uint32_t>(p + 104), pairs = 0x03030303;
+    const uint64_t low = (upper & pairs) | uint64_t(upper >> 2 & pairs) << 32;
+    const uint64_t high_scales = (upper >> 4 & pairs) | uint64_t(upper >> 6 & pairs) << 32;
+    const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 108)));
+    u.d = f8_mul(d, f8_from_6bit_word((lower & nibbles) | low << 4));
+    u.d_high = f8_mul(d, f8_from_6bit_word((lower >> 4 & nibbles) | high_scales << 4));
+    u.m = minus_offset<4>(u.d);
+    u.m_high = minus_offset<4>(u.d_high);
+  }
+};
+
 /** Eight scales and eight minima of six bits each in twelve bytes, as Q4_K and Q5_K have them: a byte each. */
 inline void unpack_scales_6bit(const uint8_t *p, uint64_t &scales, uint64_t &mins) {
   const uint32_t a = load_unaligned<uint32_t>(p), b = load_unaligned<uint32_t>(p + 4), c = load_unaligned<uint32_t>(p + 8);
@@ -146,6 +205,54 @@ struct Q6_K {
     u.d_high = f8_mul(d, f8_from_s8(p + 200));
     u.m = minus_offset<32>(u.d);
     u.m_high = minus_offset<32>(u.d_high);
+  }
+};
+
+/** Each nibble of eight as a byte, the lowest first. */
+inline uint64_t spread_nibbles(uint32_t nibbles) {
+  uint64_t word = nibbles;
+  word = (word | word << 16) & 0x0000ffff0000ffff;
+  word = (word | word << 8) & 0x00ff00ff00ff00ff;
+  return (word | word << 4) & 0x0f0f0f0f0f0f0f0f;
+}
+
+/** Each two bits of sixteen as a byte. */
+inline uint64_t spread_pairs(uint16_t pairs) {
+  uint64_t word = pairs;
+  word = (word | word << 24) & 0x000000ff000000ff;
+  word = (word | word << 12) & 0x000f000f000f000f;
+  return (word | word << 6) & 0x0303030303030303;
+}
+
+struct IQ4_NL {
+  static constexpr int bytes = 18, length = 32;
+  static constexpr bool is_signed = true, has_min = false, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_lookup(iq4_values, b32_nibbles(p + bytes * i + 2)) : b32_zero();
+    u.d = gather_halves<bytes>(p, count);
+  }
+};
+
+struct IQ4_XS {
+  static constexpr int bytes = 136, length = 256;
+  static constexpr bool is_signed = true, has_min = false, halves = false;
+  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+    for (int i = 0; i < 8; i++) u.q[i] = b32_lookup(iq4_values, b32_nibbles(p + 8 + 16 * i));
+    const uint64_t scales = spread_nibbles(load_unaligned<uint32_t>(p + 4)) | spread_pairs(load_unaligned<uint16_t>(p + 2)) << 4;
+    u.d = f8_mul(f8_from_6bit_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
+  }
+};
+
+struct MXFP4 {
+  static constexpr int bytes = 17, length = 32;
+  static constexpr bool is_signed = true, has_min = false, halves = false;
+  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+    uint64_t exponents = 0;
+    for (int i = 0; i < 8; i++) {
+      if (i < count) exponents |= uint64_t(p[bytes * i]) << (8 * i);
+      u.q[i] = i < count ? b32_lookup(fp4_values, b32_nibbles(p + bytes * i + 1)) : b32_zero();
+    }
+    u.d = f8_from_exponents(exponents);
   }
 };
 

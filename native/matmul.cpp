@@ -177,6 +177,19 @@ void by_floats(const Weight &w, int begin, int end, const typename Row::X *x, in
     for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, x + size_t(t) * columns, t, output);
 }
 
+/** Rows of any format, as floats. */
+void by_decoded(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory) {
+  const size_t row_bytes = sizeof(float) * w.columns;
+  for (int row = begin; row < end; row += DECODED_ROWS) {
+    const int rows = std::min(DECODED_ROWS, end - row);
+    for (int r = 0; r < rows; r++) decode_row(w.type, w.data + w.row_bytes * (row + r), w.columns, (float *)(memory + row_bytes * r));
+    const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
+    Output shifted = output;
+    shifted.first_row = row;
+    by_floats<F32Row>(decoded, 0, rows, x, count, shifted);
+  }
+}
+
 template <class Format>
 void by_quantized(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
   if (count < PANEL_FROM) by_rows<Format>(w, begin, end, a, count, output);
@@ -208,14 +221,11 @@ void multiply(const Weight &w, int begin, int end, const Activations &a, int cou
 #else
   case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.x, count, o);
 #endif
-  case Type::Q8_0: return by_quantized<Q8_0>(w, begin, end, a, count, o, memory);
-  case Type::Q4_0: return by_quantized<Q4_0>(w, begin, end, a, count, o, memory);
-  case Type::Q4_1: return by_quantized<Q4_1>(w, begin, end, a, count, o, memory);
-  case Type::Q5_0: return by_quantized<Q5_0>(w, begin, end, a, count, o, memory);
-  case Type::Q5_1: return by_quantized<Q5_1>(w, begin, end, a, count, o, memory);
-  case Type::Q4_K: return by_quantized<Q4_K>(w, begin, end, a, count, o, memory);
-  case Type::Q5_K: return by_quantized<Q5_K>(w, begin, end, a, count, o, memory);
-  case Type::Q6_K: return by_quantized<Q6_K>(w, begin, end, a, count, o, memory);
+#define TL_MULTIPLY(name) \
+  case Type::name: return by_quantized<name>(w, begin, end, a, count, o, memory);
+    TL_FOR_EACH_DOT(TL_MULTIPLY)
+#undef TL_MULTIPLY
+  default: return by_decoded(w, begin, end, a.x, count, o, memory);
   }
 }
 
@@ -224,14 +234,14 @@ size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t columns = op.inputs[0].columns;
   const size_t floats = (sizeof(float) + sizeof(uint16_t)) * columns;
   const size_t row = floats + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
-  return row * count + 64 + thread_bytes(int(count)) * threads;
+  return row * count + 64 + thread_bytes(int(columns), int(count)) * threads;
 }
 
 void matmul(const Op &op, const Context &context, const Team &team) {
   const int count = context.batch.count(op.inputs[0].rows);
   if (count == 0) return;
   const Prepared a(op, context.scratch, count);
-  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(count) * team.index;
+  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(op.inputs[0].columns, count) * team.index;
   prepare(op, a, count, team);
   team.barrier();
 

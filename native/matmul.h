@@ -10,7 +10,22 @@ constexpr int PANEL_FROM = 8;
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 17;
 
-inline bool is_float(Type type) { return type == Type::F32 || type == Type::F16 || type == Type::BF16; }
+/** Rows of formats that are neither numbers nor in the list below are decoded so many at a time. */
+constexpr int DECODED_ROWS = 4;
+
+/** Formats with a dot product of their own, in formats.h, over activations in 8 bits. */
+#define TL_FOR_EACH_DOT(X) \
+  X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
+
+inline bool has_dot(Type type) {
+  switch (type) {
+#define TL_HAS(name) case Type::name:
+    TL_FOR_EACH_DOT(TL_HAS)
+#undef TL_HAS
+    return true;
+  default: return false;
+  }
+}
 
 /** In which forms the weights want their activations, beside plain floats. */
 struct Forms {
@@ -19,7 +34,7 @@ struct Forms {
   Forms() = default;
   explicit Forms(const std::vector<MatmulPart> &parts);
   void add(Type type) {
-    if (!is_float(type)) quantized = true;
+    if (has_dot(type)) quantized = true;
     else floats = true;
 #if defined(TL_BF16_DOT)
     if (type == Type::BF16) rounded = true;
@@ -48,8 +63,11 @@ struct Output {
   const float *residual;
   /** Row of the results for each row of activations; null: the same. */
   const int *places;
+  /** Weights' rows count from here. */
+  int first_row = 0;
 
   void put(int token, int row, float value) const {
+    row += first_row;
     const size_t at = size_t(places ? places[token] : token) * columns + row;
     if (bias) value += bias[row];
     if (residual) value += residual[at];
@@ -57,8 +75,11 @@ struct Output {
   }
 };
 
-/** Bytes that a thread needs to multiply by `count` rows of activations. */
-inline size_t thread_bytes(int count) { return (sizeof(Panel) + sizeof(float) * FW * count + 63) / 64 * 64; }
+/** Bytes that a thread needs to multiply by `count` rows of `columns` activations: a panel with its sums, or decoded rows. */
+inline size_t thread_bytes(int columns, int count) {
+  const size_t panel = sizeof(Panel) + sizeof(float) * FW * count, decoded = sizeof(float) * columns * DECODED_ROWS;
+  return ((panel > decoded ? panel : decoded) + 63) / 64 * 64;
+}
 
 /** Rows [begin, end) of the weight times `count` rows of activations; `memory` is this thread's own. */
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory);

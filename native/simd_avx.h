@@ -33,6 +33,13 @@ inline F8 f8_from_bf16(const void *p) {
 }
 /** Eight signed bytes, the first one lowest. */
 inline F8 f8_from_s8_word(uint64_t word) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(word)))); }
+/** 2^(e - 128) for eight bytes e, the first one lowest; the least two are subnormal. */
+inline F8 f8_from_exponents(uint64_t word) {
+  const __m256i e = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(word)));
+  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  const __m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(1 << 21), e);
+  return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, subnormal, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e)));
+}
 
 inline I8 i8_zero() { return {_mm256_setzero_si256()}; }
 
@@ -49,6 +56,10 @@ template <int n> inline B32 b32_shl(B32 a) { return b32_and({_mm256_slli_epi16(a
 inline B32 b32_nibbles(const void *p) {
   const __m128i raw = _mm_loadu_si128((const __m128i *)p);
   return b32_and({_mm256_set_m128i(_mm_srli_epi16(raw, 4), raw)}, 15);
+}
+/** table[i] for each byte i, which must be below 16. */
+inline B32 b32_lookup(const int8_t table[16], B32 indices) {
+  return {_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), indices.v)};
 }
 /** Byte i is 16 where bit i is set. */
 inline B32 b32_bits_to_16(uint32_t bits) {

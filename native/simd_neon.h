@@ -41,6 +41,16 @@ inline F8 f8_from_s8_word(uint64_t word) {
   const int16x8_t w = vmovl_s8(vcreate_s8(word));
   return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(w))), vcvtq_f32_s32(vmovl_high_s16(w))};
 }
+/** 2^(e - 128) for eight bytes e, the first one lowest; the least two are subnormal. */
+inline F8 f8_from_exponents(uint64_t word) {
+  const auto power = [](uint32x4_t e) {
+    const uint32x4_t normal = vshlq_n_u32(vsubq_u32(e, vdupq_n_u32(1)), 23);
+    const uint32x4_t subnormal = vshlq_u32(vdupq_n_u32(1 << 21), vreinterpretq_s32_u32(e));
+    return vreinterpretq_f32_u32(vbslq_u32(vcltq_u32(e, vdupq_n_u32(2)), subnormal, normal));
+  };
+  const uint16x8_t e = vmovl_u8(vcreate_u8(word));
+  return {power(vmovl_u16(vget_low_u16(e))), power(vmovl_high_u16(e))};
+}
 
 inline I8 i8_zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
 
@@ -57,6 +67,11 @@ template <int n> inline B32 b32_shl(B32 x) { return {vshlq_n_u8(x.a, n), vshlq_n
 inline B32 b32_nibbles(const void *p) {
   const uint8x16_t raw = vld1q_u8((const uint8_t *)p);
   return {vandq_u8(raw, vdupq_n_u8(15)), vshrq_n_u8(raw, 4)};
+}
+/** table[i] for each byte i, which must be below 16. */
+inline B32 b32_lookup(const int8_t table[16], B32 indices) {
+  const uint8x16_t entries = vld1q_u8((const uint8_t *)table);
+  return {vqtbl1q_u8(entries, indices.a), vqtbl1q_u8(entries, indices.b)};
 }
 /** Byte i is 16 where bit i is set. */
 inline B32 b32_bits_to_16(uint32_t bits) {

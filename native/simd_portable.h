@@ -41,6 +41,15 @@ inline F8 f8_from_bf16(const void *p) {
 }
 /** Eight signed bytes, the first one lowest. */
 inline F8 f8_from_s8_word(uint64_t word) { F8 r; for (int i = 0; i < 8; i++) r.v[i] = float(int8_t(word >> (8 * i))); return r; }
+/** 2^(e - 128) for eight bytes e, the first one lowest; the least two are subnormal. */
+inline F8 f8_from_exponents(uint64_t word) {
+  F8 r;
+  for (int i = 0; i < 8; i++) {
+    const uint32_t e = word >> (8 * i) & 255, bits = e < 2 ? 1u << (21 + e) : (e - 1) << 23;
+    std::memcpy(&r.v[i], &bits, 4);
+  }
+  return r;
+}
 
 inline I8 i8_zero() { return I8{{0, 0, 0, 0, 0, 0, 0, 0}}; }
 
@@ -59,6 +68,8 @@ inline B32 b32_nibbles(const void *p) {
   for (int i = 0; i < 16; i++) { const uint8_t x = ((const uint8_t *)p)[i]; r.v[i] = x & 15; r.v[i + 16] = x >> 4; }
   return r;
 }
+/** table[i] for each byte i, which must be below 16. */
+inline B32 b32_lookup(const int8_t table[16], B32 indices) { for (auto &x : indices.v) x = uint8_t(table[x]); return indices; }
 /** Byte i is 16 where bit i is set. */
 inline B32 b32_bits_to_16(uint32_t bits) { B32 r; for (int i = 0; i < 32; i++) r.v[i] = uint8_t((bits >> i & 1) << 4); return r; }
 

@@ -3,7 +3,7 @@
 //   npx tsx scripts/generate-native.ts
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cPrelude, cSource } from '../src/quant/c.ts'
+import { cPrelude, cSource, cTables } from '../src/quant/c.ts'
 import { quants } from '../src/quant/quants.ts'
 
 /** What native/decode.gen.h is to hold; a test compares. */
@@ -12,6 +12,7 @@ export function decodeHeader(): string {
   return `// Made by scripts/generate-native.ts from src/quant. Do not edit.
 #pragma once
 ${cPrelude}
+${cTables(formats)}
 ${formats.map(cSource).join('\n')}
 /** X(name, values in a block, bytes of a block) for each format. */
 #define TL_FOR_EACH_FORMAT(X) \\

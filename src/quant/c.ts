@@ -1,30 +1,40 @@
 // Prints the decode of a block format as C, for kernels that have no code of their own for a format. Must not
 // know what any format looks like.
 import { blockStatements } from './block.ts'
-import { type FloatLoad, type FloatOperator, type IntLoad, Printer } from './expr.ts'
-import type { QuantFormat } from './quants.ts'
+import {
+  type FloatBits,
+  type FloatLoad,
+  type FloatOperator,
+  type IntLoad,
+  Printer,
+  type Table,
+} from './expr.ts'
+import type { QuantFormat } from './format.ts'
 
 /**
  * C99 and C++ source of the loads that `cSource` calls; any alignment, any byte order. f16's subnormals are made
  * from integers, so that they survive a processor that flushes float32's to zero.
  */
 export const cPrelude = `#include <string.h>
-static inline float load_bits(unsigned bits) {
+static inline float f32_from_bits(unsigned bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
+static inline float f16_from_bits(unsigned bits) {
+  const unsigned exponent = bits & 0x7c00, rebias = (exponent == 0x7c00 ? 224u : 112u) << 23;
+  const float value =
+    exponent ? f32_from_bits(((bits & 0x7fff) << 13) + rebias) : (bits & 0x3ff) * 5.9604644775390625e-8f;
+  return bits & 0x8000 ? -value : value;
+}
 static inline float load_f32(const unsigned char *p) {
-  return load_bits(p[0] | p[1] << 8 | p[2] << 16 | (unsigned)p[3] << 24);
+  return f32_from_bits(p[0] | p[1] << 8 | p[2] << 16 | (unsigned)p[3] << 24);
 }
 static inline float load_bf16(const unsigned char *p) {
-  return load_bits(p[0] << 16 | (unsigned)p[1] << 24);
+  return f32_from_bits(p[0] << 16 | (unsigned)p[1] << 24);
 }
 static inline float load_f16(const unsigned char *p) {
-  const unsigned bits = p[0] | p[1] << 8, exponent = bits & 0x7c00;
-  const unsigned rebias = (exponent == 0x7c00 ? 224u : 112u) << 23;
-  const float value = exponent ? load_bits(((bits & 0x7fff) << 13) + rebias) : (bits & 0x3ff) * 5.9604644775390625e-8f;
-  return bits & 0x8000 ? -value : value;
+  return f16_from_bits(p[0] | p[1] << 8);
 }
 `
 
@@ -41,6 +51,20 @@ export function cSource(format: QuantFormat): string {
   ].join('\n')
 }
 
+/** The constants that `cSource` of these formats looks into, each once. */
+export function cTables(formats: readonly QuantFormat[]): string {
+  const printer = new CPrinter()
+  for (const format of formats) blockStatements(printer, format)
+  return Array.from(printer.tables, ({ name, values }) => {
+    const type =
+      Math.max(...values) > 255 ? 'unsigned short' : Math.min(...values) < 0 ? 'signed char' : 'unsigned char'
+    const lines = Array.from({ length: Math.ceil(values.length / 16) }, (_, i) =>
+      values.slice(16 * i, 16 * i + 16),
+    )
+    return `static const ${type} ${name}[${values.length}] = {\n${lines.map(line => `  ${line},\n`).join('')}};\n`
+  }).join('')
+}
+
 class CPrinter extends Printer {
   load(load: IntLoad | FloatLoad, at: string): string {
     switch (load) {
@@ -55,6 +79,18 @@ class CPrinter extends Printer {
       default:
         return load satisfies never
     }
+  }
+
+  lookup({ name }: Table, index: string): string {
+    return `${name}[${index}]`
+  }
+
+  floatLiteral(value: number): string {
+    return `${value}f`
+  }
+
+  fromBits(type: FloatBits, bits: string): string {
+    return `${type}_from_bits(${bits})`
   }
 
   fromInt(a: string): string {

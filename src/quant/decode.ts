@@ -2,8 +2,15 @@
 // expressions. Must not know what any format looks like.
 import { InvalidOptionError } from '../errors.ts'
 import { blockStatements } from './block.ts'
-import { type FloatLoad, type FloatOperator, type IntLoad, Printer } from './expr.ts'
-import { bf16ToF32, f16ToF32 } from './half.ts'
+import {
+  type FloatBits,
+  type FloatLoad,
+  type FloatOperator,
+  type IntLoad,
+  Printer,
+  type Table,
+} from './expr.ts'
+import { bf16ToF32, bitsToF32, f16ToF32 } from './half.ts'
 import { bytesFor, type QuantName, quants } from './quants.ts'
 
 /**
@@ -35,14 +42,18 @@ type Loop = (bytes: Uint8Array, view: DataView, p: number, out: Float32Array, o:
 
 function compile(type: QuantName): Loop {
   const { elems, bytes } = quants[type]
+  const printer = new JavaScriptPrinter()
+  const statements = blockStatements(printer, quants[type])
   const body = [
     'return (bytes, view, p, out, o, end) => {',
     `for (; o < end; o += ${elems}, p += ${bytes}) {`,
-    ...blockStatements(new JavaScriptPrinter(), quants[type]),
+    ...statements,
     '}',
     '}',
   ]
-  return new Function('f16', 'bf16', body.join('\n'))(f16ToF32, bf16ToF32) as Loop
+  const known: Record<string, unknown> = { f16: f16ToF32, bf16: bf16ToF32, f32: bitsToF32 }
+  for (const { name, values } of printer.tables) known[name] = Int32Array.from(values)
+  return new Function(...Object.keys(known), body.join('\n'))(...Object.values(known)) as Loop
 }
 
 /** Typed arrays are silent about indices out of range, so a wrong offset would decode to garbage. */
@@ -76,6 +87,18 @@ class JavaScriptPrinter extends Printer {
       default:
         return load satisfies never
     }
+  }
+
+  lookup({ name }: Table, index: string): string {
+    return `${name}[${index}]`
+  }
+
+  floatLiteral(value: number): string {
+    return `${value}`
+  }
+
+  fromBits(type: FloatBits, bits: string): string {
+    return `${type}(${bits})`
   }
 
   fromInt(a: string): string {

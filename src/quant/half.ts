@@ -1,5 +1,5 @@
 // The two 16-bit float types, f16 (IEEE binary16) and bf16 (the upper half of a float32), to float32 and back,
-// rounding to nearest, ties to even. Must not know block formats.
+// rounding to nearest, ties to even; float32 from its bits. Must not know block formats.
 
 const float = new Float32Array(1)
 const bits = new Int32Array(float.buffer)
@@ -29,7 +29,12 @@ export function f32ToF16(value: number): number {
 
 /** The value of bf16 bits. */
 export function bf16ToF32(half: number): number {
-  bits[0] = half << 16
+  return bitsToF32(half << 16)
+}
+
+/** The value of float32 bits. */
+export function bitsToF32(word: number): number {
+  bits[0] = word
   return float[0]!
 }
 

@@ -1,47 +1,11 @@
 // The block formats that weights come in, one entry each: sizes, and the decode as an expression. Must not know
 // in which language a decode runs, nor what a tensor is for.
 import { InvalidOptionError } from '../errors.ts'
-import { bf16, type Expr, type Float, f16, f32, type Int, i8, intVariable, select, u8 } from './expr.ts'
+import { bf16, f16, f32, floatFromBits, type Int, i8, int, lookup, select, type Table, u8 } from './expr.ts'
+import { element, group, type QuantFormat, type QuantName } from './format.ts'
+import { codebookFormats } from './iq.ts'
 
-export type QuantName =
-  | 'F32'
-  | 'F16'
-  | 'BF16'
-  | 'Q4_0'
-  | 'Q4_1'
-  | 'Q5_0'
-  | 'Q5_1'
-  | 'Q8_0'
-  | 'Q4_K'
-  | 'Q5_K'
-  | 'Q6_K'
-
-/**
- * A block format. Element i of a block is `d·q + m`, where `q` is over `element` and, as they are the same for
- * a whole group, `d` and `m` are over `group`. Each operation rounds to float32, in the order that ggml's own
- * `dequantize_row_*` takes, so that every bit is the same.
- */
-export interface QuantFormat {
-  readonly name: QuantName
-  /** Number of the type in GGUF files (`enum ggml_type`). */
-  readonly ggmlId: number
-  /** Weights in a block. */
-  readonly elems: number
-  /** Bytes of a block. */
-  readonly bytes: number
-  /** Consecutive weights that share `d` and `m`; divides `elems`. */
-  readonly group: number
-  readonly q: Expr
-  /** A factor of 1 if absent. */
-  readonly d?: Float
-  /** Nothing is added if absent: adding 0 would turn -0 into 0. */
-  readonly m?: Float
-}
-
-/** Index of a weight within its block, in `q`. */
-export const element = intVariable('i')
-/** Index of a group of weights within its block, in `d` and `m`. */
-export const group = intVariable('g')
+export type { QuantFormat, QuantName } from './format.ts'
 
 /** Of 32 weights, the first 16 lie in the low halves of 16 bytes from `at`, the other 16 in the high halves. */
 const nibble = (at: number) => u8(element.and(15).add(at)).shr(element.shr(4).shl(2)).and(15)
@@ -51,9 +15,7 @@ const fifthBit = (at: number) => u8(element.shr(3).add(at)).shr(element.and(7)).
 
 /** In 256 weights, each 64 share 32 bytes: the first 32 the low halves, the other 32 the high halves. */
 const superNibble = (at: number) =>
-  u8(element.shr(6).shl(5).add(element.and(31)).add(at))
-    .shr(element.shr(5).and(1).shl(2))
-    .and(15)
+  u8(element.shr(6).shl(5).add(element.and(31)).add(at)).half(element.shr(5))
 
 /**
  * A scale or minimum of Q4_K and Q5_K: 6 bits each for 8 groups, in 12 bytes from byte 4. Those of the first four
@@ -71,14 +33,58 @@ const superBlock = {
   m: f16(2).mul(superMinimum.toFloat()).negate(),
 }
 
-/** Q6_K: 2 upper bits of 256 weights in 64 bytes from byte 128; each 128 weights share 32 bytes. */
-const upperBits = u8(element.shr(7).shl(5).add(element.and(31)).add(128))
-  .shr(element.shr(5).and(3).shl(1))
-  .and(3)
+/** In 256 weights, each 128 share 32 bytes from `at`: 2 bits each, the first 32 the lowest. */
+const twoBits = (at: number) =>
+  u8(element.shr(7).shl(5).add(element.and(31)).add(at)).bits(element.shr(5).and(3).shl(1), 3)
+
 /** Q6_K: 4 lower bits; in each 128 weights, the first 64 lie in the low halves of 64 bytes. */
-const lowerBits = u8(element.shr(7).shl(6).add(element.and(63)))
-  .shr(element.shr(6).and(1).shl(2))
-  .and(15)
+const lowerBits = u8(element.shr(7).shl(6).add(element.and(63))).half(element.shr(6))
+
+/** Q2_K: 4 bits each for scale and minimum of 16 groups, in 16 bytes. */
+const scaleAndMinimum = u8(group)
+
+/** Q3_K: 6-bit scales of 16 groups, which count from 32: 4 lower bits in the halves of 8 bytes, 2 upper ones in 4 more. */
+const scaleQ3 = u8(group.and(7).add(96))
+  .half(group.shr(3))
+  .or(u8(group.and(3).add(104)).bits(group.shr(2).shl(1), 3).shl(4))
+  .sub(32)
+
+/** The 16 values of IQ4_NL and IQ4_XS: `kvalues_iq4nl` in ggml-common.h of ggml. */
+const nonLinear: Table = {
+  name: 'iq4_values',
+  values: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
+}
+/** IQ4_XS: 16 bytes for each 32 weights. */
+const indexXS = u8(element.shr(5).shl(4).add(element.and(15)).add(8)).half(element.shr(4))
+/** IQ4_XS: 6-bit scales of 8 groups, which count from 32: 4 lower bits from byte 4, 2 upper ones from byte 2. */
+const scaleXS = u8(group.shr(1).add(4))
+  .half(group)
+  .or(u8(group.shr(2).add(2)).bits(group.and(3).shl(1), 3).shl(4))
+  .sub(32)
+
+/** TQ1_0: five weights a byte. Of 256, 160 lie in 32 bytes, 80 in 16, and 16 in 4. */
+const [long, short] = [160, 240]
+const ternaryByte = select(
+  element.less(long),
+  element.and(31),
+  select(element.less(short), element.and(15).add(32), element.and(3).add(48)),
+)
+const ternaryPlace = select(
+  element.less(long),
+  element.shr(5),
+  select(element.less(short), element.sub(long).shr(4), element.sub(short).shr(2)),
+)
+const powersOf3: Table = { name: 'powers_of_3', values: [1, 3, 9, 27, 81] }
+/** A byte is a fraction of 256 in base 3: times 3ⁿ without its whole part, then times 3, is digit n. */
+const ternary = u8(ternaryByte).mul(lookup(powersOf3, ternaryPlace)).and(255).mul(3).shr(8)
+
+/** Twice the 16 values of FP4 with 2 bits of exponent (OCP Microscaling Formats 1.0). */
+const fp4: Table = {
+  name: 'fp4_values',
+  values: [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12],
+}
+/** 2^(e - 128) for a byte e: half of what E8M0 stands for, as the values are doubled. The least two are subnormal. */
+const halfE8M0 = (e: Int) => floatFromBits('f32', select(e.less(2), int(1 << 21).shl(e), e.sub(1).shl(23)))
 
 /** All formats that torchless computes with. */
 export const quants: Readonly<Record<QuantName, QuantFormat>> = {
@@ -107,6 +113,27 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     m: f16(2),
   },
   Q8_0: { name: 'Q8_0', ggmlId: 8, elems: 32, bytes: 34, group: 32, q: i8(element.add(2)), d: f16(0) },
+  Q2_K: {
+    name: 'Q2_K',
+    ggmlId: 10,
+    elems: 256,
+    bytes: 84,
+    group: 16,
+    q: twoBits(16),
+    d: f16(80).mul(scaleAndMinimum.and(15).toFloat()),
+    m: f16(82).mul(scaleAndMinimum.shr(4).toFloat()).negate(),
+  },
+  Q3_K: {
+    name: 'Q3_K',
+    ggmlId: 11,
+    elems: 256,
+    bytes: 110,
+    group: 16,
+    q: twoBits(32)
+      .or(u8(element.and(31)).bits(element.shr(5), 1).shl(2))
+      .sub(4),
+    d: f16(108).mul(scaleQ3.toFloat()),
+  },
   Q4_K: { name: 'Q4_K', ggmlId: 12, bytes: 144, q: superNibble(16), ...superBlock },
   Q5_K: {
     name: 'Q5_K',
@@ -121,34 +148,50 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     elems: 256,
     bytes: 210,
     group: 16,
-    q: lowerBits.or(upperBits.shl(4)).sub(32),
+    q: lowerBits.or(twoBits(128).shl(4)).sub(32),
     d: f16(208).mul(i8(group.add(192)).toFloat()),
+  },
+  ...codebookFormats,
+  IQ4_NL: {
+    name: 'IQ4_NL',
+    ggmlId: 20,
+    elems: 32,
+    bytes: 18,
+    group: 32,
+    q: lookup(nonLinear, nibble(2)),
+    d: f16(0),
+  },
+  IQ4_XS: {
+    name: 'IQ4_XS',
+    ggmlId: 23,
+    elems: 256,
+    bytes: 136,
+    group: 32,
+    q: lookup(nonLinear, indexXS),
+    d: f16(0).mul(scaleXS.toFloat()),
+  },
+  TQ1_0: { name: 'TQ1_0', ggmlId: 34, elems: 256, bytes: 54, group: 256, q: ternary.sub(1), d: f16(52) },
+  TQ2_0: { name: 'TQ2_0', ggmlId: 35, elems: 256, bytes: 66, group: 256, q: twoBits(0).sub(1), d: f16(64) },
+  MXFP4: {
+    name: 'MXFP4',
+    ggmlId: 39,
+    elems: 32,
+    bytes: 17,
+    group: 32,
+    q: lookup(fp4, nibble(1)),
+    d: halfE8M0(u8(0)),
   },
 }
 
 /** Types that GGUF files may hold and torchless does not compute with, for error messages. */
 const otherTypes: Readonly<Record<number, string>> = {
   9: 'Q8_1',
-  10: 'Q2_K',
-  11: 'Q3_K',
   15: 'Q8_K',
-  16: 'IQ2_XXS',
-  17: 'IQ2_XS',
-  18: 'IQ3_XXS',
-  19: 'IQ1_S',
-  20: 'IQ4_NL',
-  21: 'IQ3_S',
-  22: 'IQ2_S',
-  23: 'IQ4_XS',
   24: 'I8',
   25: 'I16',
   26: 'I32',
   27: 'I64',
   28: 'F64',
-  29: 'IQ1_M',
-  34: 'TQ1_0',
-  35: 'TQ2_0',
-  39: 'MXFP4',
   40: 'NVFP4',
   41: 'Q1_0',
 }

@@ -2,10 +2,11 @@
 // sub-scales and signs occurs; only the scales that multiply a whole block are chosen.
 import { f32ToBf16, f32ToF16 } from '../../src/quant/half.ts'
 import { bytesFor, type QuantName, quants } from '../../src/quant/quants.ts'
+import { putScale, type ScaleStorage } from '../support/scales.ts'
 import type { Random } from './random.ts'
 
-/** The f16 scales of a block: where they lie, and the greatest that leaves weights about as great as 1. */
-type Scales = readonly { readonly at: number; readonly greatest: number }[]
+/** The scales of a block: where and how they lie, and the greatest that leaves weights about as great as 1. */
+type Scales = readonly { readonly at: number; readonly greatest: number; readonly as?: ScaleStorage }[]
 
 /** By block format; `greatest` is about 1 / (typical sub-scale · greatest quant). */
 const scales: Readonly<Record<QuantName, Scales>> = {
@@ -23,6 +24,11 @@ const scales: Readonly<Record<QuantName, Scales>> = {
     { at: 2, greatest: 1 },
   ],
   Q8_0: [{ at: 0, greatest: 1 / 127 }],
+  Q2_K: [
+    { at: 80, greatest: 1 / 24 },
+    { at: 82, greatest: 1 / 15 },
+  ],
+  Q3_K: [{ at: 108, greatest: 1 / 64 }],
   Q4_K: [
     { at: 0, greatest: 1 / 500 },
     { at: 2, greatest: 1 / 63 },
@@ -32,6 +38,18 @@ const scales: Readonly<Record<QuantName, Scales>> = {
     { at: 2, greatest: 1 / 63 },
   ],
   Q6_K: [{ at: 208, greatest: 1 / 2048 }],
+  IQ1_S: [{ at: 0, greatest: 1 / 9 }],
+  IQ1_M: [{ at: 48, greatest: 1 / 9, as: 'nibbles' }],
+  IQ2_XXS: [{ at: 0, greatest: 1 / 86 }],
+  IQ2_XS: [{ at: 0, greatest: 1 / 86 }],
+  IQ2_S: [{ at: 0, greatest: 1 / 86 }],
+  IQ3_XXS: [{ at: 0, greatest: 1 / 248 }],
+  IQ3_S: [{ at: 0, greatest: 1 / 240 }],
+  IQ4_NL: [{ at: 0, greatest: 1 / 127 }],
+  IQ4_XS: [{ at: 0, greatest: 1 / 2032 }],
+  TQ1_0: [{ at: 52, greatest: 1 }],
+  TQ2_0: [{ at: 64, greatest: 1 / 2 }],
+  MXFP4: [{ at: 0, greatest: 1 / 12, as: 'e8m0' }],
 }
 
 const types = Object.keys(quants) as QuantName[]
@@ -55,8 +73,8 @@ export function randomBytes(type: QuantName, elements: number, random: Random): 
   }
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
   for (let block = 0; block < bytes.length; block += quants[type].bytes)
-    for (const { at, greatest } of scales[type])
-      view.setUint16(block + at, f32ToF16(random.sign() * random.between(0.5, 1) * greatest), true)
+    for (const { at, greatest, as } of scales[type])
+      putScale(view, block + at, random.sign() * random.between(0.5, 1) * greatest, as)
   return bytes
 }
 

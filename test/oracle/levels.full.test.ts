@@ -8,7 +8,24 @@ import { architectures, describeOracle, oracleJson, oraclePath } from '../suppor
 
 const { runnable } = await nativeLibrary()
 const limits = { F16: 1e-6, BF16: 5e-5 } as Readonly<Record<string, number>>
-const quants = ['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
+const quants = [
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q4_K_S',
+  'Q4_K_M',
+  'Q5_K_M',
+  'Q6_K',
+  'Q2_K',
+  'Q3_K_M',
+  'IQ4_NL',
+  'IQ4_XS',
+  'IQ3_S',
+]
 
 async function error(
   level: string,

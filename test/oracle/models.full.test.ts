@@ -4,7 +4,22 @@ import { expectGolden, type GoldenLogits } from '../support/golden.ts'
 import { architectures, describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
 
 const floats = { F16: 1e-6, BF16: 5e-5 }
-const blocks = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K']
+const blocks = [
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q4_K_S',
+  'Q4_K_M',
+  'Q5_K_M',
+  'Q6_K',
+  'Q2_K',
+  'Q3_K_M',
+  'IQ4_NL',
+  'IQ4_XS',
+  'IQ3_S',
+]
 const backends = ['reference', 'cpu'] as const
 
 function quantGolden(name: string) {

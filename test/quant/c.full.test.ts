@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cPrelude, cSource } from '../../src/quant/c.ts'
+import { cPrelude, cSource, cTables } from '../../src/quant/c.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
 import { type QuantName, quants } from '../../src/quant/quants.ts'
 import { random, randomBlocks } from './random.ts'
@@ -23,6 +23,7 @@ const languages = [
 /** Decodes BLOCKS blocks of the format named by the first argument, from its input to its output. */
 const source = `${cPrelude}
 #include <stdio.h>
+${cTables(Object.values(quants))}
 ${names.map(name => cSource(quants[name])).join('')}
 static unsigned char blocks[${BLOCKS * 256}];
 static float values[${BLOCKS * 256}];

@@ -109,7 +109,98 @@ function q8(d: (typeof scales)[number]): Block {
   return { bytes: [...d.bits, ...q.map(x => x & 255)], values: q.map(x => fround(d.value * x)) }
 }
 
-const blocks: Readonly<Record<QuantName, readonly Block[]>> = {
+/** Scale s and minimum m of 16 weights, then 2 bits for each weight: 32 bytes for 128 of them. */
+function q2(d: (typeof scales)[number], dmin: (typeof scales)[number]): Block {
+  const q = range(256, () => next(4))
+  const scale = range(16, i => (i === 2 ? 0 : next(16)))
+  const minimum = range(16, i => (i === 5 ? 0 : next(16)))
+  return {
+    bytes: [...scale.map((s, i) => s | (minimum[i]! << 4)), ...quarters(q), ...d.bits, ...dmin.bits],
+    values: q.map((x, i) => {
+      const j = Math.floor(i / 16)
+      return fround(fround(fround(d.value * scale[j]!) * x) - fround(dmin.value * minimum[j]!))
+    }),
+  }
+}
+
+/** 64 bytes of the lower two bits of 256 numbers: of each 128, byte l has l, l + 32, l + 64, l + 96. */
+function quarters(q: readonly number[]): number[] {
+  return range(64, byte => {
+    const first = 128 * (byte >> 5) + (byte & 31)
+    return range(4, part => (q[first + 32 * part]! & 3) << (2 * part)).reduce((a, b) => a | b)
+  })
+}
+
+function q3(d: (typeof scales)[number]): Block {
+  const q = range(256, () => next(8))
+  const scale = range(16, i => (i === 3 ? 0 : next(64)))
+  const high = range(32, l => range(8, part => (q[32 * part + l]! >> 2) << part).reduce((a, b) => a | b))
+  // As ggml's quantizer fills them: the lower bits of i with those of i + 8, the upper bits of each fourth together.
+  const packed = range(12, () => 0)
+  scale.forEach((s, i) => {
+    packed[i % 8]! |= (s & 15) << (i < 8 ? 0 : 4)
+    packed[8 + (i % 4)]! |= (s >> 4) << (2 * Math.floor(i / 4))
+  })
+  return {
+    bytes: [...high, ...quarters(q), ...packed, ...d.bits],
+    values: q.map((x, i) => fround(fround(d.value * (scale[Math.floor(i / 16)]! - 32)) * (x - 4))),
+  }
+}
+
+/** From ggml-common.h, kvalues_iq4nl. */
+const iq4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+
+function iq4NL(d: (typeof scales)[number]): Block {
+  const q = range(32, i => (i < 16 ? (i * 7 + 3) % 16 : next(16)))
+  return { bytes: [...d.bits, ...nibbles(q)], values: q.map(x => fround(d.value * iq4[x]!)) }
+}
+
+function iq4XS(d: (typeof scales)[number]): Block {
+  const q = range(256, () => next(16))
+  const scale = range(8, i => (i === 5 ? 0 : next(64)))
+  const upper = scale.map((s, i) => (s >> 4) << (2 * i)).reduce((a, b) => a | b)
+  const lower = range(4, i => (scale[2 * i]! & 15) | ((scale[2 * i + 1]! & 15) << 4))
+  const runs = range(8, run => run).flatMap(run => nibbles(q.slice(32 * run, 32 * run + 32)))
+  return {
+    bytes: [...d.bits, upper & 255, upper >> 8, ...lower, ...runs],
+    values: q.map((x, i) => fround(fround(d.value * (scale[Math.floor(i / 32)]! - 32)) * iq4[x]!)),
+  }
+}
+
+/** Five digits in base 3, and what is left of 256 numbers four, as the upper part of digits / 3⁵ in 8 bits. */
+function tq1(d: (typeof scales)[number]): Block {
+  const q = range(256, () => next(3))
+  const byte = (digits: readonly number[]) =>
+    Math.ceil((digits.reduce((sum, digit, i) => sum + digit * 3 ** (4 - i), 0) * 256) / 243)
+  return {
+    bytes: [
+      ...range(32, l => byte(range(5, n => q[32 * n + l]!))),
+      ...range(16, l => byte(range(5, n => q[160 + 16 * n + l]!))),
+      ...range(4, l => byte(range(4, n => q[240 + 4 * n + l]!))),
+      ...d.bits,
+    ],
+    values: q.map(x => fround(d.value * (x - 1))),
+  }
+}
+
+function tq2(d: (typeof scales)[number]): Block {
+  const q = range(256, () => next(3))
+  return { bytes: [...quarters(q), ...d.bits], values: q.map(x => fround(d.value * (x - 1))) }
+}
+
+/** The values of FP4 (E2M1), whose sign is the upper bit, times 2^(e - 127). */
+function mxfp4(e: number): Block {
+  const q = range(32, i => (i < 16 ? (i * 7 + 3) % 16 : next(16)))
+  const fp4 = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+  return {
+    bytes: [e, ...nibbles(q)],
+    // ggml's table has no -0.
+    values: q.map(x => fround((x > 8 ? -1 : 1) * fp4[x & 7]! * 2 ** (e - 127))),
+  }
+}
+
+/** Of the codebook formats, blocks with ggml's values of them are in test/fixtures, and the codebooks in grids.test.ts. */
+const blocks: Readonly<Partial<Record<QuantName, readonly Block[]>>> = {
   F32: [
     { bytes: [0, 0, 0x80, 0x3f], values: [1] },
     { bytes: [0xdb, 0x0f, 0x49, 0xc0], values: [fround(-Math.PI)] },
@@ -132,25 +223,32 @@ const blocks: Readonly<Record<QuantName, readonly Block[]>> = {
   Q5_0: scales.map(d => legacy(32, q => [...fifthBits(q), ...nibbles(q)], 16, d)),
   Q5_1: scales.map(d => legacy(32, q => [...fifthBits(q), ...nibbles(q)], 0, d, tenth)),
   Q8_0: scales.map(q8),
+  Q2_K: [q2(tenth, negative), q2(negative, tiny), q2(tiny, tenth)],
+  Q3_K: scales.map(q3),
   Q4_K: [superBlock(4, tenth, negative), superBlock(4, negative, tiny), superBlock(4, tiny, tenth)],
   Q5_K: [superBlock(5, tenth, negative), superBlock(5, negative, tiny), superBlock(5, tiny, tenth)],
   Q6_K: scales.map(q6),
+  IQ4_NL: scales.map(iq4NL),
+  IQ4_XS: scales.map(iq4XS),
+  TQ1_0: scales.map(tq1),
+  TQ2_0: scales.map(tq2),
+  MXFP4: [0, 1, 2, 100, 127, 128, 251].map(mxfp4),
 }
 
 const names = Object.keys(quants) as QuantName[]
 
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length)
 
+test.each(Object.entries(blocks) as [QuantName, readonly Block[]][])('%s, bit by bit', (name, packed) => {
+  const bytes = Uint8Array.from(packed.flatMap(block => block.bytes))
+  const values = Float32Array.from(packed.flatMap(block => block.values))
+  const out = new Float32Array(values.length)
+  decodeRows(name)(bytes, 0, out, 0, out.length)
+  expect(bitsOf(out)).toEqual(bitsOf(values))
+})
+
 describe.each(names)('%s', name => {
   const { elems } = quants[name]
-
-  test('decodes blocks bit by bit', () => {
-    const bytes = Uint8Array.from(blocks[name].flatMap(block => block.bytes))
-    const values = Float32Array.from(blocks[name].flatMap(block => block.values))
-    const out = new Float32Array(values.length)
-    decodeRows(name)(bytes, 0, out, 0, out.length)
-    expect(bitsOf(out)).toEqual(bitsOf(values))
-  })
 
   test('decodes at any alignment, and writes where it should only', () => {
     const bytes = randomBlocks(name, 3, next)

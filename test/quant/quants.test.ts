@@ -13,9 +13,23 @@ test('numbers and sizes are those of ggml', () => {
     ['Q5_0', 6, 32, 22],
     ['Q5_1', 7, 32, 24],
     ['Q8_0', 8, 32, 34],
+    ['Q2_K', 10, 256, 84],
+    ['Q3_K', 11, 256, 110],
     ['Q4_K', 12, 256, 144],
     ['Q5_K', 13, 256, 176],
     ['Q6_K', 14, 256, 210],
+    ['IQ1_S', 19, 256, 50],
+    ['IQ1_M', 29, 256, 56],
+    ['IQ2_XXS', 16, 256, 66],
+    ['IQ2_XS', 17, 256, 74],
+    ['IQ2_S', 22, 256, 82],
+    ['IQ3_XXS', 18, 256, 98],
+    ['IQ3_S', 21, 256, 110],
+    ['IQ4_NL', 20, 32, 18],
+    ['IQ4_XS', 23, 256, 136],
+    ['TQ1_0', 34, 256, 54],
+    ['TQ2_0', 35, 256, 66],
+    ['MXFP4', 39, 32, 17],
   ])
 })
 
@@ -27,9 +41,9 @@ test.each(Object.entries(quants))('%s is found by its number and bears its name'
 })
 
 test('types of ggml that have no format here have a name', () => {
-  expect(quantByGgmlId(21)).toBeUndefined()
-  expect(ggmlTypeName(21)).toBe('IQ3_S')
-  expect(ggmlTypeName(39)).toBe('MXFP4')
+  expect(quantByGgmlId(15)).toBeUndefined()
+  expect(ggmlTypeName(15)).toBe('Q8_K')
+  expect(ggmlTypeName(40)).toBe('NVFP4')
 })
 
 test.each([4, 31, 1000, -1, 0.5])('there is no type %d', id => {

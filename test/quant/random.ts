@@ -31,6 +31,11 @@ const exponents: Readonly<Record<QuantName, readonly (readonly [at: number, bits
     [3, 0x7c],
   ],
   Q8_0: [[1, 0x7c]],
+  Q2_K: [
+    [81, 0x7c],
+    [83, 0x7c],
+  ],
+  Q3_K: [[109, 0x7c]],
   Q4_K: [
     [1, 0x7c],
     [3, 0x7c],
@@ -40,6 +45,18 @@ const exponents: Readonly<Record<QuantName, readonly (readonly [at: number, bits
     [3, 0x7c],
   ],
   Q6_K: [[209, 0x7c]],
+  IQ1_S: [[1, 0x7c]],
+  IQ1_M: [[55, 0x70]],
+  IQ2_XXS: [[1, 0x7c]],
+  IQ2_XS: [[1, 0x7c]],
+  IQ2_S: [[1, 0x7c]],
+  IQ3_XXS: [[1, 0x7c]],
+  IQ3_S: [[1, 0x7c]],
+  IQ4_NL: [[1, 0x7c]],
+  IQ4_XS: [[1, 0x7c]],
+  TQ1_0: [[53, 0x7c]],
+  TQ2_0: [[65, 0x7c]],
+  MXFP4: [[0, 0xfc]],
 }
 
 /** Bytes of `count` blocks of finite values, subnormal and negative scales among them. */
@@ -49,7 +66,7 @@ export function randomBlocks(type: QuantName, count: number, next: Random): Uint
   for (let block = 0; block < count; block++)
     for (const [at, bits] of exponents[type]) {
       const place = block * size + at
-      if ((bytes[place]! & bits) === bits) bytes[place]! ^= 4
+      if ((bytes[place]! & bits) === bits) bytes[place]! ^= bits & -bits
     }
   return bytes
 }

@@ -55,6 +55,20 @@ const types: readonly QuantName[] = [
   'Q4_K',
   'Q5_K',
   'Q6_K',
+  'Q2_K',
+  'Q3_K',
+  'IQ4_NL',
+  'IQ4_XS',
+  'TQ1_0',
+  'TQ2_0',
+  'MXFP4',
+  'IQ1_S',
+  'IQ1_M',
+  'IQ2_XXS',
+  'IQ2_XS',
+  'IQ2_S',
+  'IQ3_XXS',
+  'IQ3_S',
 ]
 
 export interface FlattenOptions {

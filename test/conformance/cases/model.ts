@@ -149,9 +149,10 @@ const quantized: Model = {
   ...plain,
   name: 'every block format, a windowed layer, biases and head norms',
   dim: 256,
-  heads: 5,
   kvHeads: 1,
   hidden: 256,
+  // Seven matrices each, so that every format has one.
+  layers: Math.ceil(blockTypes.length / 7),
   types: blockTypes,
   extras: true,
   groups: [{ kind: 'full' }, { kind: 'window', window: 10 }],
