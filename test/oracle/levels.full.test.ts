@@ -4,28 +4,16 @@ import { nativeLibrary } from '../../src/ffi/library.ts'
 import { torchless } from '../support/command.ts'
 import type { GoldenLogits } from '../support/golden.ts'
 import { nmse } from '../support/numbers.ts'
-import { architectures, describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
+import {
+  architectures,
+  describeOracle,
+  oracleJson,
+  oraclePath,
+  quantized,
+  quantizedLimit,
+} from '../support/oracle.ts'
 
 const { runnable } = await nativeLibrary()
-const limits = { F16: 1e-6, BF16: 5e-5 } as Readonly<Record<string, number>>
-const quants = [
-  'F16',
-  'BF16',
-  'Q8_0',
-  'Q4_0',
-  'Q4_1',
-  'Q5_0',
-  'Q5_1',
-  'Q4_K_S',
-  'Q4_K_M',
-  'Q5_K_M',
-  'Q6_K',
-  'Q2_K',
-  'Q3_K_M',
-  'IQ4_NL',
-  'IQ4_XS',
-  'IQ3_S',
-]
 
 async function error(
   level: string,
@@ -60,10 +48,11 @@ describeOracle.each(runnable)('cpu at level %s', level => {
     expect(await error(level, path, golden)).toBeLessThanOrEqual(1e-6)
   })
 
-  it.each(quants)('llama in %s', async name => {
-    const golden = oracleJson<GoldenLogits>('quants', `llama-${name}.json`)
-    const path = oraclePath('quants', `llama-${name}.gguf`)
-    expect(await error(level, path, golden)).toBeLessThanOrEqual(limits[name] ?? 1.5e-3)
+  it.each(quantized)('%s', async name => {
+    const golden = oracleJson<GoldenLogits>('quants', `${name}.json`)
+    expect(await error(level, oraclePath('quants', `${name}.gguf`), golden)).toBeLessThanOrEqual(
+      quantizedLimit(name),
+    )
   })
 
   it('tells the story', async () => {

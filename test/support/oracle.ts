@@ -23,11 +23,23 @@ export function oraclePath(...parts: string[]): string {
 }
 
 /** The tiny models of all families: whatever lies there. */
-export const architectures: readonly string[] = folder
-  ? readdirSync(join(folder, 'architectures'))
-      .filter(name => name.endsWith('.json'))
-      .map(name => name.replace('.json', ''))
-  : []
+export const architectures = answersIn('architectures')
+
+/** Quantized models, such as `llama-Q4_0`. */
+export const quantized = answersIn('quants')
+
+/** Greatest NMSE of a quantized model, activations in 8 bits; in mixtures a tie in the router may flip. */
+export function quantizedLimit(name: string): number {
+  if (name.endsWith('-F16')) return 1e-6
+  if (name.endsWith('-BF16')) return 5e-5
+  return name.startsWith('llama-') ? 1.5e-3 : 4e-3
+}
+
+function answersIn(kind: string): readonly string[] {
+  if (!folder) return []
+  const answers = readdirSync(join(folder, kind)).filter(name => name.endsWith('.json'))
+  return answers.map(name => name.replace('.json', ''))
+}
 
 export function oracleJson<T>(...parts: string[]): T {
   return JSON.parse(readFileSync(oraclePath(...parts), 'utf8')) as T
