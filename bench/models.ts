@@ -11,7 +11,7 @@ import { SingleBar } from 'cli-progress'
 import { cacheFolder } from '../src/ffi/paths.ts'
 import { f32, type WritableTensor, type WritableValue, writeGguf } from '../src/formats/gguf.ts'
 import { bytesFor, type QuantName, quants } from '../src/quant/quants.ts'
-import { randomBlocks } from '../test/fixtures/models.ts'
+import { randomBlocks } from '../test/fixtures/builder.ts'
 import { Random } from '../test/fixtures/random.ts'
 
 interface Shape {

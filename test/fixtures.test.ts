@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { bytesFor } from '../src/quant/quants.ts'
-import { llamaGoldens, tokenizerGoldens } from './fixtures/load.ts'
+import { familyNames, tinyFamily } from './fixtures/families.ts'
+import { familyGoldens, llamaGoldens, tokenizerGoldens } from './fixtures/load.ts'
 import { fixtureNames, fixtures, tinyLlama, weightsHash } from './fixtures/models.ts'
 import { texts } from './fixtures/texts.ts'
 import { type VocabularyName, vocabularies } from './fixtures/vocab.ts'
 
-describe.each(fixtureNames)('fixture %s', name => {
-  const model = tinyLlama(fixtures[name])
+const models = [
+  ...fixtureNames.map(name => ({
+    name,
+    model: tinyLlama(fixtures[name]),
+    golden: llamaGoldens().models[name],
+  })),
+  ...familyNames.map(name => ({ name, model: tinyFamily(name), golden: familyGoldens().models[name] })),
+]
 
+describe.each(models)('fixture $name', ({ model, golden }) => {
   it('is the one that the expected numbers are for: else run bench/peers/goldens.ts', () => {
-    expect(weightsHash(model)).toBe(llamaGoldens().models[name].weights)
+    expect(weightsHash(model)).toBe(golden.weights)
   })
 
   it('has tensors of the right size', () => {

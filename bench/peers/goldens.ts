@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ggufBytes } from '../../src/formats/gguf.ts'
 import { type QuantName, quants } from '../../src/quant/quants.ts'
+import { type FixtureModel, randomBlocks } from '../../test/fixtures/builder.ts'
+import { type FamilyName, families, familyNames, tinyFamily } from '../../test/fixtures/families.ts'
 import type { GreedyGolden, LogitsGolden, TokenizerCase } from '../../test/fixtures/load.ts'
 import {
-  type FixtureModel,
   type FixtureName,
   fixtureNames,
   fixtures,
-  randomBlocks,
   tinyLlama,
   vocabularyBytes,
   weightsHash,
@@ -71,6 +71,17 @@ try {
     })
   }
   save('llama.json', 2, { version: llamaVersion(), models, greedy })
+
+  const ofFamilies: Partial<Record<FamilyName, LogitsGolden>> = {}
+  for (const name of familyNames) {
+    const fixture = tinyFamily(name)
+    const { maxSeqLen }: { maxSeqLen?: number } = families[name]
+    await withModel(await ggufBytes(widened(fixture)), {}, model => {
+      const golden = { weights: weightsHash(fixture), ...logitsGolden(model, maxSeqLen) }
+      ofFamilies[name] = maxSeqLen === undefined ? golden : { ...golden, max_seq_len: maxSeqLen }
+    })
+  }
+  save('families.json', 2, { version: llamaVersion(), models: ofFamilies })
   save('dequant.json', 2, { version: llamaVersion(), types: dequantTypes.map(dequantGolden) })
 
   const tokenizers: Record<string, unknown> = {}
@@ -107,16 +118,16 @@ function widened({ metadata, tensors }: FixtureModel): FixtureModel {
   }
 }
 
-function withContext<T>(model: LlamaModel, use: (context: LlamaContext) => T): T {
-  const context = model.context({ tokens: 256, threads: 1 })
+function withContext<T>(model: LlamaModel, use: (context: LlamaContext) => T, size = 256): T {
+  const context = model.context({ tokens: size, threads: 1 })
   const result = use(context)
   context.dispose()
   return result
 }
 
-function logitsGolden(model: LlamaModel): Omit<LogitsGolden, 'weights'> {
-  const tokens = withContext(model, context => clearTokens(model, context))
-  const rows = withContext(model, context => context.decode(tokens))
+function logitsGolden(model: LlamaModel, size?: number): Omit<LogitsGolden, 'weights'> {
+  const tokens = withContext(model, context => clearTokens(model, context), size)
+  const rows = withContext(model, context => context.decode(tokens), size)
   const bests = rows.map(best)
   if (bests.some(({ lead }) => lead < LOGITS_LEAD)) throw new Error('a lead is lost in one step')
   return {

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import type { FamilyName } from '../fixtures/families.ts'
 import { type FixtureName, fixtureBytes } from '../fixtures/models.ts'
 
 /** A folder for the tests of this file. */
@@ -14,7 +15,7 @@ export function temporaryFolder(): string {
 }
 
 /** Writes the fixture into `folder`; answers its path. */
-export async function fixtureFile(folder: string, name: FixtureName): Promise<string> {
+export async function fixtureFile(folder: string, name: FixtureName | FamilyName): Promise<string> {
   const path = join(folder, `${name}.gguf`)
   await writeFile(path, await fixtureBytes(name))
   return path

@@ -6,7 +6,7 @@ import { type Batch, BLOCK_SIZE, type Executable } from '../../../src/backends/b
 import { cpuBackend } from '../../../src/backends/cpu/cpu.ts'
 import { f32, type WritableTensor, writeGguf } from '../../../src/formats/gguf.ts'
 import { recordModel } from '../../../src/models/registry.ts'
-import { randomBlocks } from '../../fixtures/models.ts'
+import { randomBlocks } from '../../fixtures/builder.ts'
 import { Random } from '../../fixtures/random.ts'
 
 const [LAYERS, DIM, HIDDEN, HEADS, KV_HEADS, VOCABULARY] = [8, 512, 2048, 8, 4, 1000]
