@@ -93,7 +93,8 @@ function vocabulary(keys: Keys, defaults: Defaults): Vocabulary {
   )
   if (byte >= 0) keys.fail(`tokens[${byte}]`, 'a byte token such as <0x0A>', `"${pieces[byte]}"`)
   const id = (name: string, fallback?: number) =>
-    keys.id(name, pieces.length) ?? (fallback !== undefined && fallback < pieces.length ? fallback : undefined)
+    keys.id(name, pieces.length) ??
+    (fallback !== undefined && fallback < pieces.length ? fallback : undefined)
   const eos = id('eos', defaults.eos)
   const byText = endsByText(
     text => valid(pieces.indexOf(text)),
@@ -120,7 +121,8 @@ function strips(keys: Keys, pieces: readonly string[], types: ArrayLike<number>)
   const pre = keys.text('tokenizer.ggml.pre')
   const name = keys.text('general.name').toLowerCase()
   const only = (text: string) => new Set([pieces.indexOf(text)])
-  if (['jina-v2-de', 'jina-v2-es', 'jina-v2-code'].includes(pre)) return { lstrip: only('<mask>'), rstrip: none }
+  if (['jina-v2-de', 'jina-v2-es', 'jina-v2-code'].includes(pre))
+    return { lstrip: only('<mask>'), rstrip: none }
   if (name.includes('modern-bert')) return { lstrip: only('[MASK]'), rstrip: none }
   if (!name.includes('phi-3') && !name.includes('phi3')) return { lstrip: none, rstrip: none }
   const rstrip = new Set<number>()
