@@ -4,11 +4,10 @@ import { byteOfPiece } from './alphabet.ts'
 import { Charsmap } from './charsmap.ts'
 import { endsByText } from './ends.ts'
 import { pretokenizers } from './pretokenize.ts'
-import { SpmModel } from './spm.ts'
-import { byteBpe, lineBpe } from './text-models.ts'
+import { byteBpe, lineBpe, spmText, unigramText } from './text-models.ts'
+import { TokenType } from './token-type.ts'
 import type { Tokenizer } from './tokenizer.ts'
-import { UnigramText } from './unigram-text.ts'
-import { TokenType, type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
+import { type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
 
 type Metadata = { get(key: string): unknown }
 
@@ -34,7 +33,7 @@ export function tokenizerFromGguf(metadata: Metadata, file: string): Tokenizer {
 
 function spm(keys: Keys): Tokenizer {
   const common = vocabulary(keys, { addBos: true, addEos: false, bos: 1, eos: 2 })
-  const model = new SpmModel(common, {
+  const model = spmText(common, {
     scores: keys.numbers('scores', common.pieces.length, 0),
     unknown: keys.id('unknown', common.pieces.length),
     spacePrefix: keys.flag('add_space_prefix', true) ? 'all' : 'none',
@@ -63,7 +62,7 @@ function unigram(keys: Keys): Tokenizer {
   const common = vocabulary(keys, { addBos: false, addEos: true, eos: 1 })
   const { pieces, types } = common
   const charsmap = keys.bytes('precompiled_charsmap')
-  const model = new UnigramText(common, {
+  const model = unigramText(common, {
     scores: keys.numbers('scores', pieces.length, 0),
     usable: id => types[id] === TokenType.normal || types[id] === TokenType.unused,
     unknown: keys.id('unknown', pieces.length) ?? (pieces.length > 2 ? 2 : undefined),

@@ -4,18 +4,12 @@ import { byteOfPiece, lettersToBytes } from './alphabet.ts'
 import { patternFromJson, replaceAll } from './hf-patterns.ts'
 import { prependScheme } from './hf-pretokenizers.ts'
 import type { Json } from './json.ts'
-
-export interface HfDecoder {
-  /** The bytes of a token; `first` if no token is before it. */
-  bytes(token: string, first: boolean): Uint8Array
-  /** So many of these characters are taken from the beginning of the text. */
-  readonly strip: { readonly content: string; readonly count: number }
-}
+import { type Decoder, stripStart } from './pipeline.ts'
 
 const kinds = ['Sequence', 'ByteLevel', 'Metaspace', 'ByteFallback', 'Fuse', 'Strip', 'Replace'] as const
 
 /** Without a decoder, tokens are words. */
-export function decoderFromJson(json: Json | undefined): HfDecoder {
+export function decoderFromJson(json: Json | undefined): Decoder {
   const chain = new Chain()
   if (json) chain.add(json)
   else chain.steps.push((token, first) => (first ? token : ` ${token}`))
@@ -49,11 +43,14 @@ class Chain {
         this.#fused = true
         return
       case 'Metaspace':
-        return this.#addMetaspace(json)
+        this.#addMetaspace(json)
+        return
       case 'Replace':
-        return this.#addReplace(json)
+        this.#addReplace(json)
+        return
       case 'Strip':
-        return this.#addStrip(json)
+        this.#addStrip(json)
+        return
     }
     kind satisfies never
   }
@@ -88,13 +85,6 @@ class Chain {
 function fallbackBytes(token: string): Uint8Array {
   const byte = byteOfPiece(token)
   return byte === undefined ? new TextEncoder().encode(token) : Uint8Array.of(byte)
-}
-
-/** Without the first `count` of these characters, as far as they come first. */
-export function stripStart(text: string, content: string, count: number): string {
-  let from = 0
-  for (let i = 0; i < count && content !== '' && text.startsWith(content, from); i++) from += content.length
-  return text.slice(from)
 }
 
 function stripEnd(text: string, content: string, count: number): string {

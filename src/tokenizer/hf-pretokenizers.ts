@@ -1,11 +1,8 @@
 // How tokenizer.json cuts a text into the words that its model encodes.
 import { behaviors, compile, literal, patternFromJson, type Split, splitText } from './hf-patterns.ts'
 import type { Json } from './json.ts'
+import type { WordCutter } from './pipeline.ts'
 import { GPT2 } from './pretokenize.ts'
-
-/** A word, and whether it begins the text. */
-type Visit = (word: string, first: boolean) => void
-export type WordCutter = (text: string, first: boolean, visit: Visit) => void
 
 export interface HfPretokenizer {
   readonly cut: WordCutter

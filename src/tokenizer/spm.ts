@@ -3,56 +3,41 @@
 import { byteIds } from './alphabet.ts'
 import { type MergeRules, mergeSymbols } from './merge.ts'
 import { PairTable } from './pairs.ts'
-import { pieceBytes } from './text-models.ts'
-import { type TextModel, TokenType, type Vocabulary } from './vocabulary.ts'
-import { eachSpacedWord, SPACE, spacesBeginWords, WordCache } from './words.ts'
+import { TokenType } from './token-type.ts'
+import { eachSpacedWord, spacesBeginWords, WordCache } from './words.ts'
 
 export interface SpmOptions {
+  /** By id, as they are written in the file. */
+  readonly pieces: readonly string[]
+  /** By id: a TokenType. */
+  readonly types: ArrayLike<number>
   /** By id: pieces of a higher score are made first. */
   readonly scores: ArrayLike<number>
   /** For what neither a piece nor byte tokens cover. */
   readonly unknown: number | undefined
-  readonly spacePrefix: TextModel['spacePrefix']
-  /** What is done to a text first. Default: nothing. */
-  readonly normalize?: (text: string) => string
 }
 
 /** As many pairs are remembered; text of many languages has more. */
 const REMEMBERED = 1 << 20
 
-export class SpmModel implements TextModel {
-  readonly spacePrefix: TextModel['spacePrefix']
-  readonly #vocabulary: Vocabulary
+export class SpmModel {
   readonly #options: SpmOptions
   readonly #bytes: Int32Array
   readonly #words = new WordCache(word => this.#encodeWord(word))
   /** Not before there is text: loading a model is to take no time. */
   #built: { readonly rules: PieceMerges; readonly spaced: boolean } | undefined
 
-  constructor(vocabulary: Vocabulary, options: SpmOptions) {
-    const { pieces, types } = vocabulary
-    this.spacePrefix = options.spacePrefix
-    this.#vocabulary = vocabulary
+  constructor(options: SpmOptions) {
+    const { pieces, types } = options
     this.#options = options
     this.#bytes = byteIds(pieces, id => types[id] === TokenType.byte)
   }
 
-  encode(text: string, prefix: boolean, out: number[]): void {
-    const { scores, normalize } = this.#options
-    this.#built ??= {
-      rules: new PieceMerges(this.#vocabulary, scores),
-      spaced: spacesBeginWords(this.#vocabulary.pieces),
-    }
-    const normalized = normalize ? normalize(text) : text
-    if (normalized === '') return
-    const written = ((prefix ? ' ' : '') + normalized).replaceAll(' ', SPACE)
-    if (this.#built.spaced) eachSpacedWord(written, word => this.#words.push(word, out))
-    else this.#words.push(written, out)
-  }
-
-  bytes(id: number): Uint8Array {
-    const { pieces, types } = this.#vocabulary
-    return pieceBytes(pieces[id] ?? '', types[id] === TokenType.byte)
+  /** Appends the ids of a text in which spaces are written as ▁. */
+  encode(text: string, out: number[]): void {
+    this.#built ??= { rules: new PieceMerges(this.#options), spaced: spacesBeginWords(this.#options.pieces) }
+    if (this.#built.spaced) eachSpacedWord(text, word => this.#words.push(word, out))
+    else this.#words.push(text, out)
   }
 
   #encodeWord(word: string): readonly number[] {
@@ -71,7 +56,7 @@ export class SpmModel implements TextModel {
     const { rules } = this.#built!
     const parts = rules.partsOf(symbol)
     if (parts) for (const part of parts) this.#push(part, ids)
-    else if (symbol < this.#vocabulary.pieces.length) ids.push(symbol)
+    else if (symbol < this.#options.pieces.length) ids.push(symbol)
     else this.#pushBytes(rules.text(symbol), ids)
   }
 
@@ -96,7 +81,7 @@ class PieceMerges implements MergeRules {
   /** Of the present word: what unused pieces were made of. */
   readonly #parts = new Map<number, readonly [number, number]>()
 
-  constructor({ pieces, types }: Vocabulary, scores: ArrayLike<number>) {
+  constructor({ pieces, types, scores }: SpmOptions) {
     this.#pieces = pieces
     this.#types = types
     pieces.forEach((piece, id) => {

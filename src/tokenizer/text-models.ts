@@ -1,8 +1,12 @@
-// Byte-pair encodings as text models: over bytes within words, or over characters as SentencePiece writes them.
+// Models as GGUF files have them: what is done to a text before its words or lines are encoded, and bytes of pieces.
 import { byteOfPiece, lettersToBytes } from './alphabet.ts'
 import { BpeModel, type BpeOptions } from './bpe.ts'
+import { type Normalization, normalize } from './normalize.ts'
 import { type Pretokenizer, WordSplitter } from './pretokenize.ts'
-import { type TextModel, TokenType, type Vocabulary } from './vocabulary.ts'
+import { SpmModel } from './spm.ts'
+import { TokenType } from './token-type.ts'
+import { UnigramModel, type UnigramOptions } from './unigram.ts'
+import type { TextModel, Vocabulary } from './vocabulary.ts'
 import { SPACE } from './words.ts'
 
 /** As GPT-2 introduced it: a text is cut into words, and the bytes of each are merged. */
@@ -49,6 +53,40 @@ export function lineBpe(
     spacePrefix: 'none',
     encode: (text, _prefix, out) =>
       splitter.split(text.replaceAll(' ', SPACE), line => model.encode(line, out)),
+    bytes: id => pieceBytes(pieces[id] ?? '', types[id] === TokenType.byte),
+  }
+}
+
+export interface SpmTextOptions {
+  readonly scores: ArrayLike<number>
+  readonly unknown: number | undefined
+  readonly spacePrefix: TextModel['spacePrefix']
+}
+
+/** SentencePiece BPE, as LLaMA and Mistral have it. */
+export function spmText({ pieces, types }: Vocabulary, options: SpmTextOptions): TextModel {
+  const model = new SpmModel({ pieces, types, ...options })
+  return {
+    spacePrefix: options.spacePrefix,
+    encode: (text, prefix, out) => model.encode(((prefix ? ' ' : '') + text).replaceAll(' ', SPACE), out),
+    bytes: id => pieceBytes(pieces[id] ?? '', types[id] === TokenType.byte),
+  }
+}
+
+export interface UnigramTextOptions extends Omit<UnigramOptions, 'pieces'>, Normalization {
+  readonly spacePrefix: TextModel['spacePrefix']
+}
+
+/** SentencePiece's unigram model, as T5 has it. */
+export function unigramText({ pieces, types }: Vocabulary, options: UnigramTextOptions): TextModel {
+  const model = new UnigramModel({ ...options, pieces })
+  return {
+    spacePrefix: options.spacePrefix,
+    encode: (text, prefix, out) => {
+      const normalized = normalize(text, options)
+      if (normalized === '') return
+      model.encode(((prefix ? ' ' : '') + normalized).replaceAll(' ', SPACE), out)
+    },
     bytes: id => pieceBytes(pieces[id] ?? '', types[id] === TokenType.byte),
   }
 }

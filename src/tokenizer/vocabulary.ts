@@ -1,9 +1,7 @@
 // What all vocabularies have in common: added tokens around the text, and bytes that become characters again.
 import { type AddedToken, AddedTokens } from './added.ts'
+import { TokenType } from './token-type.ts'
 import type { EncodeOptions, StreamOptions, Tokenizer } from './tokenizer.ts'
-
-/** Values of `tokenizer.ggml.token_type`. */
-export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 export interface Vocabulary {
   /** By id, as they are written in the file. */
