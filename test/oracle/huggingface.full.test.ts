@@ -102,6 +102,17 @@ describeOracle('tokenizer.json', () => {
     }
   })
 
+  it.each([
+    ['gpt2', 'gpt-2'],
+    ['llama', 'llama-spm'],
+  ])('%s: the ids that llama.cpp has of the same vocabulary', (name, gguf) => {
+    const tokenizer = open(name)
+    const texts = oracleJson<string[]>('tokenizers', 'fuzz-cases.json')
+    const ids = oracleJson<number[][]>('tokenizers', `${gguf}.fuzz.json`)
+    expect(texts.map(text => tokenizer.encode(text))).toEqual(ids)
+    for (const text of texts) expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
+  })
+
   it('a GGUF of the same vocabulary', async () => {
     const tokenizer = await loadTokenizer(oraclePath('tokenizers', 'ggml-vocab-qwen2.gguf'))
     const cases = multilingual('qwen2_5')
