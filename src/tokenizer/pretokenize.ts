@@ -40,6 +40,11 @@ const gpt4o = (digits: string, endings = '', upper = UPPER, lower = LOWER) =>
 /** DeepSeek V3's words; its followers differ in line ends. */
 const deepseek3 = (rest: string) =>
   re`[${ASCII_MARKS}][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+${rest}|${SPACES}`
+/**
+ * Long runs of spaces in blocks of powers of two. Behind a block there is no line end to be found in the same run: it
+ * is not looked for again, which would take forever.
+ */
+const BLOCKS_OF_SPACES = re`(?<![^\S\r\n]{512})\s*[\r\n]+|${[512, 256, 128, 64, 32, 16, 8, 4].map(n => re`\s{${n}}(?!\S)|`).join('')}\s{1,2}(?!\S)|\s`
 const WORDS_AND_MARKS = ' ?[^(\\s|.,!?…。，、।۔،)]+'
 const NOT_HAN_UPPER = re`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]`
 const NOT_HAN_LOWER = re`[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]`
@@ -102,14 +107,7 @@ export const pretokenizers: Readonly<Record<string, Pretokenizer>> = {
   'chatglm-bpe': dbrx,
   glm4: dbrx,
   minicpm5: { patterns: [re`\p{N}{1,3}`, gpt4(re`\p{N}+`)], ignoreMerges: true },
-  'jais-2': {
-    patterns: [
-      gpt4(
-        re`\p{N}{1,3}`,
-        re`\s*[\r\n]+|${[512, 256, 128, 64, 32, 16, 8, 4].map(n => re`\s{${n}}(?!\S)|`).join('')}\s{1,2}(?!\S)|\s`,
-      ),
-    ],
-  },
+  'jais-2': { patterns: [gpt4(re`\p{N}{1,3}`, BLOCKS_OF_SPACES)] },
   qwen2,
   'deepseek-r1-qwen': qwen2,
   kormo: qwen2,

@@ -53,6 +53,11 @@ test.each([
   expect(words(name, text)).toEqual(expected)
 })
 
+test('jais-2: long runs of spaces are cut into powers of two, but for what ends in a line end', () => {
+  const found = words('jais-2', `${' '.repeat(600)}\n${' '.repeat(600)}x`)
+  expect(found.map(word => word.length)).toEqual([601, 512, 64, 16, 4, 2, 1, 2])
+})
+
 /** One name for each that differs. */
 const distinct = Object.keys(pretokenizers).filter(
   (name, i, names) => names.findIndex(other => pretokenizers[other] === pretokenizers[name]) === i,
