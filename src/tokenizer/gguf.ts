@@ -3,6 +3,7 @@ import { ModelFormatError, UnsupportedModelError } from '../errors.ts'
 import { byteOfPiece } from './alphabet.ts'
 import { Charsmap } from './charsmap.ts'
 import { endsByText } from './ends.ts'
+import { MOST } from './merge.ts'
 import { pretokenizers } from './pretokenize.ts'
 import { byteBpe, lineBpe, spmText, unigramText } from './text-models.ts'
 import { TokenType } from './token-type.ts'
@@ -10,9 +11,6 @@ import type { Tokenizer } from './tokenizer.ts'
 import { type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
 
 type Metadata = { get(key: string): unknown }
-
-/** Ranks of merges and pieces share a number with positions: see merge.ts. */
-const MOST = 1 << 25
 
 export function hasTokenizer(metadata: Metadata): boolean {
   return metadata.get('tokenizer.ggml.model') !== undefined
@@ -166,6 +164,7 @@ class Keys {
     const list = value as unknown as ArrayLike<number>
     if (list.length !== count) return this.fail(key, `${count} numbers`, `${list.length}`)
     const wrong = Array.prototype.findIndex.call(list, number => !Number.isFinite(Number(number)))
+    if (wrong < 0 && typeof list[0] === 'bigint') return Float64Array.from(list, Number)
     return wrong < 0 ? list : this.fail(`${key}[${wrong}]`, 'a finite number', String(list[wrong]))
   }
 

@@ -1,13 +1,12 @@
 // The models of tokenizer.json, which give a word its ids.
 import { BpeModel } from './bpe.ts'
 import type { Json } from './json.ts'
+import { MOST } from './merge.ts'
 import type { Merge } from './merges.ts'
 import { UnigramModel } from './unigram.ts'
 
 /** Ids are no higher than this above the number of tokens: holes cost memory. */
 const MOST_HOLES = 1 << 20
-/** Ranks of merges and pieces share a number with positions: see merge.ts. */
-const MOST = 1 << 25
 
 export interface HfModel {
   encode(word: string, out: number[]): void
@@ -42,11 +41,8 @@ function pair(vocabulary: Json, index: number): readonly [string, number] {
 /** `byteLevel` says that words are merged as bytes. */
 export function modelFromJson(model: Json, pieces: readonly string[], byteLevel: boolean): HfModel {
   // Old files do not name the model.
-  const kind = model.optional('type')
-    ? model.get('type').oneOf(['BPE', 'Unigram'] as const)
-    : model.optional('merges')
-      ? 'BPE'
-      : model.get('type').oneOf(['BPE', 'Unigram'] as const)
+  const type = model.optional('merges') ? model.optional('type') : model.get('type')
+  const kind = type?.oneOf(['BPE', 'Unigram']) ?? 'BPE'
   return kind === 'BPE' ? bpe(model, pieces, byteLevel) : unigram(model, pieces, byteLevel)
 }
 

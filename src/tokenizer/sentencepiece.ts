@@ -2,6 +2,7 @@
 import { ModelFormatError, UnsupportedModelError } from '../errors.ts'
 import { byteOfPiece } from './alphabet.ts'
 import { Charsmap } from './charsmap.ts'
+import { MOST } from './merge.ts'
 import { normalize } from './normalize.ts'
 import { type PipelineToken, PipelineTokenizer } from './pipeline.ts'
 import { fields } from './protobuf.ts'
@@ -15,9 +16,6 @@ import { SPACE } from './words.ts'
 /** Values of `model_type`. */
 const UNIGRAM = 1
 const BPE = 2
-/** Ranks of merges and pieces share a number with positions: see merge.ts. */
-const MOST = 1 << 25
-
 interface ModelFile {
   readonly pieces: string[]
   readonly types: number[]

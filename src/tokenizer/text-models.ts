@@ -84,8 +84,9 @@ export function unigramText({ pieces, types }: Vocabulary, options: UnigramTextO
     spacePrefix: options.spacePrefix,
     encode: (text, prefix, out) => {
       const normalized = normalize(text, options)
-      if (normalized === '') return
-      model.encode(((prefix ? ' ' : '') + normalized).replaceAll(' ', SPACE), out)
+      // As llama.cpp has it, nothing comes before spaces alone.
+      const before = prefix && /[^ ]/.test(normalized) ? ' ' : ''
+      model.encode((before + normalized).replaceAll(' ', SPACE), out)
     },
     bytes: id => pieceBytes(pieces[id] ?? '', types[id] === TokenType.byte),
   }

@@ -42,6 +42,12 @@ test('byte tokens are written as bytes', () => {
   expect(() => load('spm', { token_type: types })).toThrow('tokens[0]: expected a byte token such as <0x0A>')
 })
 
+test('numbers of 64 bits are numbers, too', () => {
+  const wide = { token_type: new BigInt64Array(size).fill(1n), scores: new BigInt64Array(size).fill(-2n) }
+  expect(load('spm', wide).decode(load('spm', wide).encode('the'))).toBe('the')
+  expect(load('spm', { ...wide, model: 't5' }).decode([259])).toBe(load('spm').decode([259]))
+})
+
 test.each<[VocabularyName, string, unknown]>([
   ['spm', 'model', 'rwkv'],
   ['bpe', 'pre', 'klingon'],
