@@ -1,9 +1,9 @@
 // The built-in model's vocabulary: bytes, what is frequent in its data, and the marks of conversations, thoughts and edits.
 // Later data (sums, edits) is told in the same pieces.
 import type { WritableValue } from '../src/formats/gguf.ts'
-import { ALPHABET } from '../src/tokenizer/bpe.ts'
+import { ALPHABET } from '../src/tokenizer/alphabet.ts'
 import { pretokenizers, WordSplitter } from '../src/tokenizer/pretokenize.ts'
-import { TokenType } from '../src/tokenizer/vocabulary.ts'
+import { TokenType } from '../src/tokenizer/token-type.ts'
 import { trainMerges } from './bpe.ts'
 
 export const VOCABULARY = 2048
@@ -44,7 +44,7 @@ export function trainTokenizer(texts: Iterable<string>): Record<string, Writable
 
 /** Words in GPT-2's letters for bytes, and how often they occur. */
 function countWords(texts: Iterable<string>): Map<string, number> {
-  const splitter = new WordSplitter(pretokenizers[PRE]!)
+  const splitter = new WordSplitter(pretokenizers[PRE]!.patterns)
   const counts = new Map<string, number>()
   for (const text of texts) splitter.split(text, word => void counts.set(word, (counts.get(word) ?? 0) + 1))
   const written = (word: string) =>

@@ -1,32 +1,16 @@
 // A tokenizer from the `tokenizer.ggml.*` keys of a model file. Knows the keys, not the file.
 import { ModelFormatError, UnsupportedModelError } from '../errors.ts'
-import { BpeTokenizer } from './bpe.ts'
+import { byteOfPiece } from './alphabet.ts'
+import { Charsmap } from './charsmap.ts'
+import { endsByText } from './ends.ts'
+import { MOST } from './merge.ts'
 import { pretokenizers } from './pretokenize.ts'
-import { SpmTokenizer } from './spm.ts'
+import { byteBpe, lineBpe, spmText, unigramText } from './text-models.ts'
+import { TokenType } from './token-type.ts'
 import type { Tokenizer } from './tokenizer.ts'
-import { TokenType, type Vocabulary } from './vocabulary.ts'
+import { type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
 
 type Metadata = { get(key: string): unknown }
-
-/** Ranks of merges and pieces share a number with positions: see merge.ts. */
-const MOST = 1 << 25
-
-/** Texts of tokens that end a generation, whatever the file says. */
-const ENDS = [
-  '<|eot_id|>',
-  '<|eom_id|>',
-  '<|im_end|>',
-  '<|end|>',
-  '<|return|>',
-  '<|call|>',
-  '<end_of_turn>',
-  '<end_of_utterance>',
-  '<|endoftext|>',
-  '<|end_of_text|>',
-  '<EOT>',
-  '_<EOT>',
-  '<｜end▁of▁sentence｜>',
-]
 
 export function hasTokenizer(metadata: Metadata): boolean {
   return metadata.get('tokenizer.ggml.model') !== undefined
@@ -37,50 +21,117 @@ export function tokenizerFromGguf(metadata: Metadata, file: string): Tokenizer {
   const keys = new Keys(metadata, file)
   const model = metadata.get('tokenizer.ggml.model')
   if (model === 'llama') return spm(keys)
-  if (model === 'gpt2') return bpe(keys)
+  if (model === 'gpt2') return bpe(keys, keys.pretokenizer())
+  if (model === 'gemma4') return bpe(keys, 'gemma4')
+  if (model === 't5') return unigram(keys)
   throw new UnsupportedModelError(
-    `${file}: tokenizer.ggml.model: expected llama or gpt2, found ${String(model)}`,
+    `${file}: tokenizer.ggml.model: expected llama, gpt2, gemma4 or t5, found ${String(model)}`,
   )
 }
 
 function spm(keys: Keys): Tokenizer {
-  const common = vocabulary(keys, true)
-  return new SpmTokenizer({
-    ...common,
-    bos: common.bos ?? (common.pieces.length > 1 ? 1 : undefined),
+  const common = vocabulary(keys, { addBos: true, addEos: false, bos: 1, eos: 2 })
+  const model = spmText(common, {
     scores: keys.numbers('scores', common.pieces.length, 0),
     unknown: keys.id('unknown', common.pieces.length),
-    addSpacePrefix: keys.flag('add_space_prefix', true),
+    spacePrefix: keys.flag('add_space_prefix', true) ? 'all' : 'none',
   })
+  return new VocabularyTokenizer(common, model)
 }
 
-function bpe(keys: Keys): Tokenizer {
-  const name = keys.pretokenizer()
+/** Pre-tokenizers of models that write spaces as ▁ and have no letters for bytes. */
+const OVER_CHARACTERS = ['gemma4', 'granite-embed-multi-311m', 'sarvam-moe']
+
+function bpe(keys: Keys, name: string): Tokenizer {
   const pretokenizer = pretokenizers[name]!
   const merges = keys.texts('merges')
   const wrong = merges.findIndex(merge => merge.indexOf(' ', 1) < 0)
   if (wrong >= 0) keys.fail(`merges[${wrong}]`, 'two texts with a space between', `"${merges[wrong]}"`)
-  return new BpeTokenizer({ ...vocabulary(keys, pretokenizer.addBos ?? false), merges, pretokenizer })
+  const common = vocabulary(keys, { addBos: pretokenizer.addBos ?? false, addEos: false })
+  if (!OVER_CHARACTERS.includes(name))
+    return new VocabularyTokenizer(common, byteBpe(common, merges, pretokenizer))
+  const unknown = keys.id('unknown', common.pieces.length)
+  // Files of Gemma 4 that say otherwise are mistaken.
+  const forced = name === 'gemma4' ? { ...common, addBos: true } : common
+  return new VocabularyTokenizer(forced, lineBpe(common, merges, unknown, pretokenizer))
 }
 
-function vocabulary(keys: Keys, addBos: boolean): Vocabulary {
+function unigram(keys: Keys): Tokenizer {
+  const common = vocabulary(keys, { addBos: false, addEos: true, eos: 1 })
+  const { pieces, types } = common
+  const charsmap = keys.bytes('precompiled_charsmap')
+  const model = unigramText(common, {
+    scores: keys.numbers('scores', pieces.length, 0),
+    usable: id => types[id] === TokenType.normal || types[id] === TokenType.unused,
+    unknown: keys.id('unknown', pieces.length) ?? (pieces.length > 2 ? 2 : undefined),
+    byteFallback: false,
+    spacePrefix: keys.flag('add_space_prefix', false) ? 'all' : 'none',
+    removeExtraSpaces: keys.flag('remove_extra_whitespaces', false),
+    charsmap:
+      charsmap &&
+      (Charsmap.parse(charsmap) ??
+        keys.fail('precompiled_charsmap', 'a map of characters', 'sizes that do not fit')),
+  })
+  return new VocabularyTokenizer(common, model)
+}
+
+interface Defaults {
+  readonly addBos: boolean
+  readonly addEos: boolean
+  readonly bos?: number
+  readonly eos?: number
+}
+
+function vocabulary(keys: Keys, defaults: Defaults): Vocabulary {
   const pieces = keys.texts('tokens')
-  const types = keys.numbers('token_type', pieces.length, TokenType.normal)
+  const types = Int32Array.from(keys.numbers('token_type', pieces.length, TokenType.normal))
   const byte = pieces.findIndex(
-    (piece, id) => types[id] === TokenType.byte && !/^<0x[\dA-F]{2}>$/i.test(piece),
+    (piece, id) => types[id] === TokenType.byte && byteOfPiece(piece) === undefined,
   )
   if (byte >= 0) keys.fail(`tokens[${byte}]`, 'a byte token such as <0x0A>', `"${pieces[byte]}"`)
-  const ends = [
-    ...['eos', 'eot', 'eom'].map(name => keys.id(name, pieces.length)),
-    ...ENDS.map(text => pieces.indexOf(text)),
-  ]
+  const id = (name: string, fallback?: number) =>
+    keys.id(name, pieces.length) ??
+    (fallback !== undefined && fallback < pieces.length ? fallback : undefined)
+  const eos = id('eos', defaults.eos)
+  const byText = endsByText(
+    text => valid(pieces.indexOf(text)),
+    end => types[end] === TokenType.normal,
+  )
+  // Some files take them for text.
+  for (const end of byText) types[end] = TokenType.control
+  const named = ['eos', 'eot', 'eom'].map(name => id(name))
   return {
     pieces,
     types,
-    bos: keys.id('bos', pieces.length),
-    addBos: keys.flag('add_bos_token', addBos),
-    endOfGeneration: new Set(ends.filter(end => end !== undefined && end >= 0) as number[]),
+    bos: id('bos', defaults.bos),
+    eos,
+    addBos: keys.flag('add_bos_token', defaults.addBos),
+    addEos: keys.flag('add_eos_token', defaults.addEos),
+    endOfGeneration: new Set([...named.filter(end => end !== undefined), ...byText]),
+    ...strips(keys, pieces, types),
   }
+}
+
+/** What takes spaces along, which files do not say: known of a few models. */
+function strips(keys: Keys, pieces: readonly string[], types: ArrayLike<number>) {
+  const none = new Set<number>()
+  const pre = keys.text('tokenizer.ggml.pre')
+  const name = keys.text('general.name').toLowerCase()
+  const only = (text: string) => new Set([pieces.indexOf(text)])
+  if (['jina-v2-de', 'jina-v2-es', 'jina-v2-code'].includes(pre))
+    return { lstrip: only('<mask>'), rstrip: none }
+  if (name.includes('modern-bert')) return { lstrip: only('[MASK]'), rstrip: none }
+  if (!name.includes('phi-3') && !name.includes('phi3')) return { lstrip: none, rstrip: none }
+  const rstrip = new Set<number>()
+  for (const [id, piece] of pieces.entries()) {
+    const added = types[id] !== TokenType.normal && types[id] !== TokenType.byte
+    if (added && !['<unk>', '<s>', '<|endoftext|>'].includes(piece)) rstrip.add(id)
+  }
+  return { lstrip: none, rstrip }
+}
+
+function valid(index: number): number | undefined {
+  return index < 0 ? undefined : index
 }
 
 /** Values of `tokenizer.ggml.*`, each checked. */
@@ -113,6 +164,7 @@ class Keys {
     const list = value as unknown as ArrayLike<number>
     if (list.length !== count) return this.fail(key, `${count} numbers`, `${list.length}`)
     const wrong = Array.prototype.findIndex.call(list, number => !Number.isFinite(Number(number)))
+    if (wrong < 0 && typeof list[0] === 'bigint') return Float64Array.from(list, Number)
     return wrong < 0 ? list : this.fail(`${key}[${wrong}]`, 'a finite number', String(list[wrong]))
   }
 
@@ -136,6 +188,19 @@ class Keys {
     throw new UnsupportedModelError(
       `${this.#file}: tokenizer.ggml.pre: expected one of ${Object.keys(pretokenizers).join(', ')}, found ${String(name)}`,
     )
+  }
+
+  /** The text of a key of the file, or an empty one. */
+  text(key: string): string {
+    const value = this.#metadata.get(key)
+    return typeof value === 'string' ? value : ''
+  }
+
+  bytes(key: string): Uint8Array | undefined {
+    const value = this.#get(key)
+    if (value === undefined || value instanceof Uint8Array) return value
+    if (value instanceof Int8Array) return new Uint8Array(value.buffer, value.byteOffset, value.length)
+    return this.fail(key, 'an array of bytes', describe(value))
   }
 
   #get(key: string): unknown {

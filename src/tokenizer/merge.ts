@@ -1,11 +1,14 @@
 // Merging neighbours, best pair first: the loop that byte-level and SentencePiece BPE share.
 import { InvalidOptionError } from '../errors.ts'
 
+/** There are fewer pieces, and fewer merges: their ranks share a number with positions. */
+export const MOST = 1 << 25
+
 /** What two neighbouring symbols become, and how soon. */
 export interface MergeRules {
   /** The merge of two symbols, or -1 where there is none. */
   find(left: number, right: number): number
-  /** Merges of a lower rank come first; below 2²⁵. */
+  /** Merges of a lower rank come first; below MOST. */
   rank(merge: number): number
   /** The symbol that a merge makes. */
   symbol(merge: number): number

@@ -1,85 +1,104 @@
 // SentencePiece BPE as LLaMA and Mistral files have it: pieces with scores, merged best score first, and bytes for
 // what no piece covers. Knows no file format. (Kudo and Richardson, https://arxiv.org/abs/1808.06226)
+import { byteIds } from './alphabet.ts'
 import { type MergeRules, mergeSymbols } from './merge.ts'
 import { PairTable } from './pairs.ts'
-import { TokenType, type Vocabulary, VocabularyTokenizer } from './vocabulary.ts'
+import { TokenType } from './token-type.ts'
+import { eachSpacedWord, spacesBeginWords, WordCache } from './words.ts'
 
-export interface SpmVocabulary extends Vocabulary {
+export interface SpmOptions {
+  /** By id, as they are written in the file. */
+  readonly pieces: readonly string[]
+  /** By id: a TokenType. */
+  readonly types: ArrayLike<number>
   /** By id: pieces of a higher score are made first. */
   readonly scores: ArrayLike<number>
   /** For what neither a piece nor byte tokens cover. */
   readonly unknown: number | undefined
-  /** Texts begin with a space. */
-  readonly addSpacePrefix: boolean
 }
 
-/** How SentencePiece writes a space. */
-const SPACE = '▁'
 /** As many pairs are remembered; text of many languages has more. */
 const REMEMBERED = 1 << 20
 
-export class SpmTokenizer extends VocabularyTokenizer {
-  readonly #v: SpmVocabulary
-  #built: PieceMerges | undefined
-  readonly #bytes = new Int32Array(256).fill(-1)
+export class SpmModel {
+  readonly #options: SpmOptions
+  readonly #bytes: Int32Array
+  readonly #words = new WordCache(word => this.#encodeWord(word))
+  /** Not before there is text: loading a model is to take no time. */
+  #built: { readonly rules: PieceMerges; readonly spaced: boolean } | undefined
 
-  constructor(vocabulary: SpmVocabulary) {
-    super(vocabulary, vocabulary.addSpacePrefix)
-    this.#v = vocabulary
-    vocabulary.pieces.forEach((piece, id) => {
-      if (vocabulary.types[id] === TokenType.byte) this.#bytes[byteOf(piece)] = id
-    })
+  constructor(options: SpmOptions) {
+    const { pieces, types } = options
+    this.#options = options
+    this.#bytes = byteIds(pieces, id => types[id] === TokenType.byte)
   }
 
-  protected encodeText(text: string, first: boolean, out: number[]): void {
-    // Not before there is text: loading a model is to take no time.
-    this.#built ??= new PieceMerges(this.#v)
-    const rules = this.#built
-    const { addSpacePrefix, pieces } = this.#v
-    const written = ((first && addSpacePrefix ? ' ' : '') + text).replaceAll(' ', SPACE)
-    const symbols = new Int32Array(written.length)
+  /** Appends the ids of a text in which spaces are written as ▁. */
+  encode(text: string, out: number[]): void {
+    this.#built ??= { rules: new PieceMerges(this.#options), spaced: spacesBeginWords(this.#options.pieces) }
+    if (this.#built.spaced) eachSpacedWord(text, word => this.#words.push(word, out))
+    else this.#words.push(text, out)
+  }
+
+  #encodeWord(word: string): readonly number[] {
+    const { rules } = this.#built!
+    const symbols = new Int32Array(word.length)
     let count = 0
-    for (const character of written) symbols[count++] = rules.characterSymbol(character)
+    for (const character of word) symbols[count++] = rules.characterSymbol(character)
+    rules.beginWord()
     const left = mergeSymbols(rules, symbols, count)
-    for (let i = 0; i < left; i++) {
-      const symbol = symbols[i]!
-      if (symbol < pieces.length) out.push(symbol)
-      else this.#pushBytes(rules.text(symbol), out)
-    }
+    const ids: number[] = []
+    for (let i = 0; i < left; i++) this.#push(symbols[i]!, ids)
+    return ids
   }
 
-  #pushBytes(text: string, out: number[]): void {
+  #push(symbol: number, ids: number[]): void {
+    const { rules } = this.#built!
+    const parts = rules.partsOf(symbol)
+    if (parts) for (const part of parts) this.#push(part, ids)
+    else if (symbol < this.#options.pieces.length) ids.push(symbol)
+    else this.#pushBytes(rules.text(symbol), ids)
+  }
+
+  #pushBytes(text: string, ids: number[]): void {
     for (const byte of new TextEncoder().encode(text)) {
-      const id = this.#bytes[byte]! >= 0 ? this.#bytes[byte] : this.#v.unknown
-      if (id !== undefined) out.push(id)
+      const id = this.#bytes[byte]! >= 0 ? this.#bytes[byte] : this.#options.unknown
+      if (id !== undefined) ids.push(id)
     }
-  }
-
-  protected pieceBytes(id: number): Uint8Array {
-    const piece = this.#v.pieces[id] ?? ''
-    if (this.#v.types[id] === TokenType.byte) return Uint8Array.of(byteOf(piece))
-    return new TextEncoder().encode(piece.replaceAll(SPACE, ' '))
   }
 }
 
 /** Two symbols merge where their texts together are a piece. Symbols: ids, then characters that are no piece. */
 class PieceMerges implements MergeRules {
   readonly #pieces: readonly string[]
+  readonly #types: ArrayLike<number>
   readonly #ids = new Map<string, number>()
   /** By id: place among the scores, the highest first; equal scores share it. */
   readonly #ranks: Int32Array
   #pairs = new PairTable(1 << 12)
   /** Characters that are no piece, met so far. */
   readonly #strangers: string[] = []
+  /** Of the present word: what unused pieces were made of. */
+  readonly #parts = new Map<number, readonly [number, number]>()
 
-  constructor({ pieces, scores }: SpmVocabulary) {
+  constructor({ pieces, types, scores }: SpmOptions) {
     this.#pieces = pieces
+    this.#types = types
     pieces.forEach((piece, id) => {
       if (!this.#ids.has(piece)) this.#ids.set(piece, id)
     })
     const ordered = [...new Set(Array.from(scores))].sort((a, b) => b - a)
     const places = new Map(ordered.map((score, place) => [score, place]))
     this.#ranks = Int32Array.from(scores, score => places.get(score)!)
+  }
+
+  beginWord(): void {
+    this.#parts.clear()
+  }
+
+  /** The two symbols that an unused piece was made of: it only leads to longer ones. */
+  partsOf(symbol: number): readonly [number, number] | undefined {
+    return this.#parts.get(symbol)
   }
 
   text(symbol: number): string {
@@ -95,8 +114,12 @@ class PieceMerges implements MergeRules {
   }
 
   find(left: number, right: number): number {
-    const known = this.#pairs.get(left, right)
-    if (known !== undefined) return known
+    const found = this.#pairs.get(left, right) ?? this.#look(left, right)
+    if (found >= 0 && this.#types[found] === TokenType.unused) this.#parts.set(found, [left, right])
+    return found
+  }
+
+  #look(left: number, right: number): number {
     const found = this.#ids.get(this.text(left) + this.text(right)) ?? -1
     if (this.#pairs.size === REMEMBERED) this.#pairs = new PairTable(1 << 12)
     this.#pairs.set(left, right, found)
@@ -110,9 +133,4 @@ class PieceMerges implements MergeRules {
   symbol(id: number): number {
     return id
   }
-}
-
-/** The byte that a piece like `<0x0A>` stands for. */
-function byteOf(piece: string): number {
-  return Number.parseInt(piece.slice(1, -1), 16)
 }

@@ -3,8 +3,17 @@
 export interface EncodeOptions {
   /** Put the beginning-of-sequence token first, where the model has one and asks for it. Default false. */
   readonly bos?: boolean
+  /** Put the end-of-sequence token last, where the model has one and asks for it. Default false. */
+  readonly eos?: boolean
   /** Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. */
   readonly special?: boolean
+}
+
+export interface StreamOptions {
+  /** Give control tokens as they are written. Default false: they have no text. */
+  readonly special?: boolean
+  /** Text comes before the first id, so that no leading space is dropped from it. Default false. */
+  readonly continues?: boolean
 }
 
 export interface Tokenizer {
@@ -19,9 +28,8 @@ export interface Tokenizer {
   /**
    * A decoder for ids that arrive one by one: answers the text that is certain by now and keeps an
    * incomplete UTF-8 character for later. Called without an id it gives what is left (U+FFFD for a stump).
-   * `continues` says that text comes before the first id, so that no leading space is dropped from it.
    */
-  stream(options?: { readonly special?: boolean; readonly continues?: boolean }): (id?: number) => string
+  stream(options?: StreamOptions): (id?: number) => string
   /** One token as it is written in the vocabulary's own text (bytes that are no UTF-8 become U+FFFD). */
   piece(id: number): string
 }

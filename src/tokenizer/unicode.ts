@@ -1,66 +1,99 @@
-// Regular expressions that mean the same wherever they run: their character classes come from the project's tables,
-// not from the Unicode version of the runtime.
+// Character classes that are the same wherever they run: from the project's tables, not from the Unicode version of
+// the runtime.
 import { PACKED_CLASSES } from './unicode.gen.ts'
 
-type Range = readonly [begin: number, end: number]
-type Packed = keyof typeof PACKED_CLASSES
+/** Code points from `begin` to before `end`. */
+export type Range = readonly [begin: number, end: number]
+/** In order, with space between. */
+export type Ranges = readonly Range[]
 
-const LETTERS = ['Lu', 'Ll', 'Lt', 'Lm', 'Lo'] as const
 const END = 0x110000
-const cache = new Map<string, readonly Range[]>()
+const cache = new Map<string, Ranges>()
+
+/** Classes that are made of others, and names that Oniguruma gives them. */
+const UNIONS: Readonly<Record<string, readonly string[]>> = {
+  L: ['Lu', 'Ll', 'Lt', 'Lm', 'Lo'],
+  LC: ['Lu', 'Ll', 'Lt'],
+  M: ['Mn', 'Mc', 'Me'],
+  N: ['Nd', 'Nl', 'No'],
+  P: ['Pc', 'Pd', 'Ps', 'Pe', 'Pi', 'Pf', 'Po'],
+  S: ['Sm', 'Sc', 'Sk', 'So'],
+  Z: ['Zs', 'Zl', 'Zp'],
+  Letter: ['L'],
+  Mark: ['M'],
+  Number: ['N'],
+  Punctuation: ['P'],
+  Punct: ['P'],
+  Symbol: ['S'],
+  Separator: ['Z'],
+  Digit: ['Nd'],
+  Space: ['White_Space'],
+  Upper: ['Lu'],
+  Lower: ['Ll'],
+}
+
+/** What is alphabetic without being a letter, mark or number: letters in circles and squares. */
+const CIRCLED: Ranges = [
+  [0x24b6, 0x24ea],
+  [0x1f130, 0x1f14a],
+  [0x1f150, 0x1f16a],
+  [0x1f170, 0x1f18a],
+]
 
 /**
- * The pattern with `\p{...}`, `\P{...}`, `\s` and `\S` written out as ranges. Classes: L, Lu, Ll, Lt, Lm, Lo, M, N, P, S,
- * Han, White_Space. Throws RangeError for others.
+ * The code points of a class: a general category (`L`, `Lu`, ...), `C`, `Word` (what `\w` is), `White_Space` or one of
+ * the scripts in the tables (`Han`, `Script=Han`). Throws RangeError for others.
  */
-export function unicodePattern(pattern: string): RegExp {
-  let source = ''
-  let within = false
-  for (const [token, kind, name] of pattern.matchAll(/\\([pP])\{(\w+)\}|\\[sS]|\\.|[^\\]/gsu)) {
-    const written = classOf(token, kind, name)
-    if (token === '[') within = true
-    else if (token === ']') within = false
-    source += !written ? token : within ? written : `[${written}]`
+export function classRanges(name: string): Ranges {
+  const known = cache.get(name)
+  if (known) return known
+  const ranges = compute(name.replace(/^(?:script|sc|general_category|gc)=/i, ''))
+  cache.set(name, ranges)
+  return ranges
+}
+
+function compute(name: string): Ranges {
+  if (Object.hasOwn(PACKED_CLASSES, name)) return unpack(PACKED_CLASSES[name as keyof typeof PACKED_CLASSES])
+  if (Object.hasOwn(UNIONS, name)) return union(...UNIONS[name]!.map(classRanges))
+  if (name === 'C') return complement(union(...['L', 'M', 'N', 'P', 'S', 'Z'].map(classRanges)))
+  if (name === 'Word') return union(...['L', 'M', 'Nd', 'Nl', 'Pc'].map(classRanges), CIRCLED)
+  throw new RangeError(`no table of the character class ${name}`)
+}
+
+export function union(...parts: readonly Ranges[]): Ranges {
+  const ranges: Range[] = []
+  for (const [begin, end] of parts.flat().sort(([a], [b]) => a - b)) {
+    const last = ranges.at(-1)
+    if (last && last[1] >= begin) ranges[ranges.length - 1] = [last[0], Math.max(last[1], end)]
+    else ranges.push([begin, end])
   }
-  return new RegExp(source, 'uy')
+  return ranges
 }
 
-/** The inside of a character class, if the token of a pattern stands for one. */
-function classOf(token: string, kind: string | undefined, name: string | undefined): string | undefined {
-  if (token === '\\s' || token === '\\S') return written('White_Space', token === '\\S')
-  return kind && name ? written(name, kind === 'P') : undefined
+export function complement(ranges: Ranges): Ranges {
+  const begins = [0, ...ranges.map(([, end]) => end)]
+  const ends = [...ranges.map(([begin]) => begin), END]
+  return begins.map((begin, i): Range => [begin, ends[i]!]).filter(([begin, end]) => end > begin)
 }
 
-function written(name: string, complement: boolean): string {
-  const ranges = rangesOf(name)
-  return (complement ? gaps(ranges) : ranges)
-    .map(([begin, end]) => `${escaped(begin)}${end - begin > 1 ? `-${escaped(end - 1)}` : ''}`)
-    .join('')
+export function intersection(a: Ranges, b: Ranges): Ranges {
+  return complement(union(complement(a), complement(b)))
+}
+
+/** A character class of a JavaScript pattern with the flag `u`. */
+export function classSource(ranges: Ranges): string {
+  const parts = ranges.map(([begin, end]) =>
+    end - begin > 1 ? `${escaped(begin)}-${escaped(end - 1)}` : escaped(begin),
+  )
+  return `[${parts.join('')}]`
 }
 
 function escaped(codePoint: number): string {
   return `\\u{${codePoint.toString(16)}}`
 }
 
-/** Ranges of a class, in order, with space between. */
-function rangesOf(name: string): readonly Range[] {
-  const known = cache.get(name)
-  if (known) return known
-  if (name !== 'L' && !Object.hasOwn(PACKED_CLASSES, name))
-    throw new RangeError(`no table of the character class ${name}`)
-  const parts = name === 'L' ? LETTERS : [name as Packed]
-  const ranges: Range[] = []
-  for (const [begin, end] of parts.flatMap(unpack).sort(([a], [b]) => a - b)) {
-    const last = ranges.at(-1)
-    if (last?.[1] === begin) ranges[ranges.length - 1] = [last[0], end]
-    else ranges.push([begin, end])
-  }
-  cache.set(name, ranges)
-  return ranges
-}
-
-function unpack(name: Packed): Range[] {
-  const numbers = PACKED_CLASSES[name].split(' ').map(digits => Number.parseInt(digits, 36))
+function unpack(packed: string): Range[] {
+  const numbers = packed.split(' ').map(digits => Number.parseInt(digits, 36))
   const ranges: Range[] = []
   for (let i = 0, at = 0; i < numbers.length; i += 2) {
     const begin = at + numbers[i]!
@@ -68,10 +101,4 @@ function unpack(name: Packed): Range[] {
     ranges.push([begin, at])
   }
   return ranges
-}
-
-function gaps(ranges: readonly Range[]): Range[] {
-  const begins = [0, ...ranges.map(([, end]) => end)]
-  const ends = [...ranges.map(([begin]) => begin), END]
-  return begins.map((begin, i): Range => [begin, ends[i]!]).filter(([begin, end]) => end > begin)
 }

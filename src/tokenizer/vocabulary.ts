@@ -1,9 +1,7 @@
 // What all vocabularies have in common: added tokens around the text, and bytes that become characters again.
-import { AddedTokens } from './added.ts'
-import type { EncodeOptions, Tokenizer } from './tokenizer.ts'
-
-/** Values of `tokenizer.ggml.token_type`. */
-export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
+import { type AddedToken, AddedTokens } from './added.ts'
+import { TokenType } from './token-type.ts'
+import type { EncodeOptions, StreamOptions, Tokenizer } from './tokenizer.ts'
 
 export interface Vocabulary {
   /** By id, as they are written in the file. */
@@ -11,51 +9,64 @@ export interface Vocabulary {
   /** By id: a TokenType. */
   readonly types: ArrayLike<number>
   readonly bos: number | undefined
-  /** Whether texts begin with BOS. */
+  readonly eos: number | undefined
+  /** Whether texts begin with BOS, and end with EOS. */
   readonly addBos: boolean
+  readonly addEos: boolean
   readonly endOfGeneration: ReadonlySet<number>
+  /** Tokens that take the spaces before or behind them along. */
+  readonly lstrip?: ReadonlySet<number>
+  readonly rstrip?: ReadonlySet<number>
 }
 
-export abstract class VocabularyTokenizer implements Tokenizer {
-  protected readonly vocabulary: Vocabulary
-  readonly #added: AddedTokens
-  /** Whether a space was put before the text, to be dropped again. */
-  readonly #spacePrefix: boolean
+/** What makes ids of a text between added tokens, and bytes of an id. */
+export interface TextModel {
+  /**
+   * Texts begin with a space that is not part of them: the first one, or each that follows an added token, too. It is
+   * dropped when they are decoded.
+   */
+  readonly spacePrefix: 'none' | 'first' | 'all'
+  /** Appends the ids of a text; `prefix` says whether a space is to come first. */
+  encode(text: string, prefix: boolean, out: number[]): void
+  /** The bytes that a piece stands for that is neither control nor user-defined. */
+  bytes(id: number): Uint8Array
+}
 
-  constructor(vocabulary: Vocabulary, spacePrefix: boolean) {
-    this.vocabulary = vocabulary
-    this.#spacePrefix = spacePrefix
+export class VocabularyTokenizer implements Tokenizer {
+  readonly #vocabulary: Vocabulary
+  readonly #model: TextModel
+  readonly #added: AddedTokens
+
+  constructor(vocabulary: Vocabulary, model: TextModel) {
+    this.#vocabulary = vocabulary
+    this.#model = model
     this.#added = new AddedTokens(addedTokens(vocabulary))
   }
 
-  /** Ids of a text without added tokens; `first` if it begins the text or follows an added token. */
-  protected abstract encodeText(text: string, first: boolean, out: number[]): void
-
-  /** The bytes that a token that is not written as it is (`literal`) stands for. */
-  protected abstract pieceBytes(id: number): Uint8Array
-
   get size(): number {
-    return this.vocabulary.pieces.length
+    return this.#vocabulary.pieces.length
   }
 
   get bos(): number | undefined {
-    return this.vocabulary.bos
+    return this.#vocabulary.bos
   }
 
   get endOfGeneration(): ReadonlySet<number> {
-    return this.vocabulary.endOfGeneration
+    return this.#vocabulary.endOfGeneration
   }
 
-  encode(text: string, { bos = false, special = false }: EncodeOptions = {}): number[] {
+  encode(text: string, { bos = false, eos = false, special = false }: EncodeOptions = {}): number[] {
     const out: number[] = []
-    const { addBos, bos: id } = this.vocabulary
-    if (bos && addBos && id !== undefined) out.push(id)
-    let first = true
+    const { spacePrefix } = this.#model
+    const vocabulary = this.#vocabulary
+    if (bos && vocabulary.addBos && vocabulary.bos !== undefined) out.push(vocabulary.bos)
+    let prefix = spacePrefix !== 'none'
     for (const part of this.#added.split(text, special)) {
       if (typeof part === 'number') out.push(part)
-      else this.encodeText(part, first, out)
-      first = typeof part === 'number'
+      else this.#model.encode(part, prefix, out)
+      prefix = spacePrefix === 'all' && typeof part === 'number'
     }
+    if (eos && vocabulary.addEos && vocabulary.eos !== undefined) out.push(vocabulary.eos)
     return out
   }
 
@@ -64,17 +75,18 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     return ids.map(id => decode(id)).join('') + decode()
   }
 
-  stream({ special = false, continues = false } = {}): (id?: number) => string {
+  stream({ special = false, continues = false }: StreamOptions = {}): (id?: number) => string {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-    let dropSpace = this.#spacePrefix && !continues
+    const { spacePrefix } = this.#model
+    let dropSpace = spacePrefix !== 'none' && !continues
     return id => {
       if (id === undefined) return decoder.decode()
-      const type = this.vocabulary.types[id]
+      const type = this.#vocabulary.types[id]
       const added = type === TokenType.control || type === TokenType.userDefined
       const bytes = this.#bytes(id)
       const from = dropSpace && !added && bytes[0] === 0x20 ? 1 : 0
-      // The next text was encoded with a space of its own.
-      dropSpace = this.#spacePrefix && added
+      // The next text was encoded with a space of its own. Control tokens are not written in a text.
+      dropSpace = spacePrefix === 'all' ? added : dropSpace && type === TokenType.control
       return isSpecial(type) && !special ? '' : decoder.decode(bytes.subarray(from), { stream: true })
     }
   }
@@ -84,9 +96,9 @@ export abstract class VocabularyTokenizer implements Tokenizer {
   }
 
   #bytes(id: number): Uint8Array {
-    const { pieces, types } = this.vocabulary
+    const { pieces, types } = this.#vocabulary
     const literal = isSpecial(types[id]) || types[id] === TokenType.userDefined
-    return literal ? new TextEncoder().encode(pieces[id]) : this.pieceBytes(id)
+    return literal ? new TextEncoder().encode(pieces[id]) : this.#model.bytes(id)
   }
 }
 
@@ -95,9 +107,10 @@ function isSpecial(type: number | undefined): boolean {
   return type === TokenType.control || type === TokenType.unknown
 }
 
-function* addedTokens({ pieces, types }: Vocabulary) {
+function* addedTokens({ pieces, types, lstrip, rstrip }: Vocabulary): Generator<AddedToken> {
   for (const [id, text] of pieces.entries()) {
     const special = isSpecial(types[id])
-    if (special || types[id] === TokenType.userDefined) yield { text, id, special }
+    if (special || types[id] === TokenType.userDefined)
+      yield { text, id, special, lstrip: lstrip?.has(id) ?? false, rstrip: rstrip?.has(id) ?? false }
   }
 }

@@ -4,7 +4,16 @@ import { expect, it } from 'vitest'
 import { loadTokenizer } from '../../src/index.ts'
 import { describeOracle, oracleJson, oraclePath } from '../support/oracle.ts'
 
-const names = ['llama-spm', 'llama-bpe', 'gpt-2', 'phi-3', 'qwen2', 'deepseek-coder']
+const names = [
+  'llama-spm',
+  'llama-bpe',
+  'gpt-2',
+  'phi-3',
+  'qwen2',
+  'deepseek-coder',
+  'deepseek-llm',
+  'gemma-4',
+]
 
 describeOracle('tokenizers', () => {
   it.each(names)('%s', { timeout: 60_000 }, async name => {
