@@ -480,7 +480,7 @@ static inline void decode_IQ1_S(const unsigned char *block, float *out) {
     const float d = ((load_f16(block + 0) * (float)(((((block[(((g >> 2) << 1) + 34)] | (block[((((g >> 2) << 1) + 34) + 1)] << 8)) >> 12) & 7) << 1) + 1)) * 0.125f);
     for (int k = 0; k < 8; k++) {
       const int i = ((g * 8) + k);
-      out[i] = ((float)(((((c >> ((i & 7) << 1)) & 3) << 3) - 7) - ((c >> 16) << 1)) * d);
+      out[i] = ((float)(((((c >> (k << 1)) & 3) << 3) - 7) - ((c >> 16) << 1)) * d);
     }
   }
 }
@@ -491,7 +491,7 @@ static inline void decode_IQ1_M(const unsigned char *block, float *out) {
     const float d = ((f16_from_bits((((((block[49] >> 4) << 0) | ((block[51] >> 4) << 4)) | ((block[53] >> 4) << 8)) | ((block[55] >> 4) << 12))) * (float)(((((block[(((g >> 3) << 1) + 48)] | (block[((((g >> 3) << 1) + 48) + 1)] << 8)) >> (((g >> 1) & 3) * 3)) & 7) << 1) + 1)) * 0.125f);
     for (int k = 0; k < 8; k++) {
       const int i = ((g * 8) + k);
-      out[i] = ((float)(((((c >> ((i & 7) << 1)) & 3) << 3) - 7) - ((c >> 16) << 1)) * d);
+      out[i] = ((float)(((((c >> (k << 1)) & 3) << 3) - 7) - ((c >> 16) << 1)) * d);
     }
   }
 }
@@ -502,7 +502,7 @@ static inline void decode_IQ2_XXS(const unsigned char *block, float *out) {
     const float d = ((load_f16(block + 0) * (float)(((block[(((((g >> 2) << 3) + 2) + 4) + 3)] >> 4) << 1) + 1)) * 0.125f);
     for (int k = 0; k < 8; k++) {
       const int i = ((g * 8) + k);
-      out[i] = ((float)((((((c >> ((i & 7) << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> ((i & 7) + 16)) & 1) << 1))) * d);
+      out[i] = ((float)((((((c >> (k << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> (k + 16)) & 1) << 1))) * d);
     }
   }
 }
@@ -513,7 +513,7 @@ static inline void decode_IQ2_XS(const unsigned char *block, float *out) {
     const float d = ((load_f16(block + 0) * (float)((((block[((g >> 2) + 66)] >> (((g >> 1) & 1) << 2)) & 15) << 1) + 1)) * 0.125f);
     for (int k = 0; k < 8; k++) {
       const int i = ((g * 8) + k);
-      out[i] = ((float)((((((c >> ((i & 7) << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> ((i & 7) + 16)) & 1) << 1))) * d);
+      out[i] = ((float)((((((c >> (k << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> (k + 16)) & 1) << 1))) * d);
     }
   }
 }
@@ -524,7 +524,7 @@ static inline void decode_IQ2_S(const unsigned char *block, float *out) {
     const float d = ((load_f16(block + 0) * (float)((((block[((g >> 2) + 74)] >> (((g >> 1) & 1) << 2)) & 15) << 1) + 1)) * 0.125f);
     for (int k = 0; k < 8; k++) {
       const int i = ((g * 8) + k);
-      out[i] = ((float)((((((c >> ((i & 7) << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> ((i & 7) + 16)) & 1) << 1))) * d);
+      out[i] = ((float)((((((c >> (k << 1)) & 3) * 35) >> 1) + 8) * (1 - (((c >> (k + 16)) & 1) << 1))) * d);
     }
   }
 }
@@ -535,7 +535,7 @@ static inline void decode_IQ3_XXS(const unsigned char *block, float *out) {
     const float d = ((load_f16(block + 0) * (float)(((block[((((g >> 3) << 2) + 66) + 3)] >> 4) << 1) + 1)) * 0.25f);
     for (int k = 0; k < 4; k++) {
       const int i = ((g * 4) + k);
-      out[i] = ((float)((((((c >> ((i & 3) * 3)) & 7) << 3) + 4) + (((((c >> ((i & 3) * 3)) & 7) + 1) >> 3) << 1)) * (1 - (((c >> ((i & 3) + 12)) & 1) << 1))) * d);
+      out[i] = ((float)((((((c >> (k * 3)) & 7) << 3) + 4) + (((((c >> (k * 3)) & 7) + 1) >> 3) << 1)) * (1 - (((c >> (k + 12)) & 1) << 1))) * d);
     }
   }
 }
@@ -546,7 +546,7 @@ static inline void decode_IQ3_S(const unsigned char *block, float *out) {
     const float d = (load_f16(block + 0) * (float)((((block[((g >> 4) + 106)] >> (((g >> 3) & 1) << 2)) & 15) << 1) + 1));
     for (int k = 0; k < 4; k++) {
       const int i = ((g * 4) + k);
-      out[i] = ((float)(((((c >> ((i & 3) * 3)) & 7) << 1) + 1) * (1 - (((c >> ((i & 3) + 12)) & 1) << 1))) * d);
+      out[i] = ((float)(((((c >> (k * 3)) & 7) << 1) + 1) * (1 - (((c >> (k + 12)) & 1) << 1))) * d);
     }
   }
 }

@@ -1,6 +1,6 @@
 // The decode of one block as statements, in whatever language the printer prints. Must not know any format.
-import { floatVariable, Int, intVariable, type Printer } from './expr.ts'
-import { code, element, group, type QuantFormat } from './format.ts'
+import { floatVariable, Int, type Printer } from './expr.ts'
+import { code, element, group, lane, type QuantFormat } from './format.ts'
 
 /** Statements that store all values of a block, first to last; `code`, `d` and `m` are computed once a group. */
 export function blockStatements(printer: Printer, format: QuantFormat): string[] {
@@ -9,7 +9,6 @@ export function blockStatements(printer: Printer, format: QuantFormat): string[]
   if (d) value = value.mul(floatVariable('d'))
   if (m) value = value.add(floatVariable('m'))
   const [g, i, c] = [printer.int(group), printer.int(element), printer.int(code)]
-  const lane = intVariable('k')
   return printer.loop(g, elems / size, [
     ...(shared ? [printer.declareInt(c, printer.int(shared))] : []),
     ...(d ? [printer.declareFloat('d', printer.float(d))] : []),

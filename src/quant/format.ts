@@ -57,5 +57,7 @@ export interface QuantFormat {
 export const element = intVariable('i')
 /** Index of a group of weights within its block, in `d` and `m`. */
 export const group = intVariable('g')
+/** Index of a weight within its group, in `q`. */
+export const lane = intVariable('k')
 /** The group's `code`, in `q`. */
 export const code = intVariable('c')

@@ -1,7 +1,7 @@
 // The block formats whose weights are points of a codebook: IQ1, IQ2 and IQ3. Must not know in which language a decode
 // runs.
 import { type Float, f16, floatFromBits, type Int, int, lookup, u8, u16 } from './expr.ts'
-import { code, element, group, type QuantFormat, type QuantName } from './format.ts'
+import { code, group, lane, type QuantFormat, type QuantName } from './format.ts'
 import { evenSigns, iq1Grid, iq2sGrid, iq2xsGrid, iq2xxsGrid, iq3sGrid, iq3xxsGrid } from './grids.ts'
 
 /**
@@ -24,11 +24,10 @@ const packedSigns = (at: Int, which: Int) => {
 const packedScale = (at: Int) => u8(at.add(3)).shr(4)
 
 /** IQ2: the levels are 8, 25 and 43. A code is a point, 2 bits a weight, and from bit 16 on its signs. */
-const place = element.and(7)
 const iq2 = {
   elems: 256,
   group: 8,
-  q: signed(code.bits(place.shl(1), 3).mul(35).shr(1).add(8), place.add(16)),
+  q: signed(code.bits(lane.shl(1), 3).mul(35).shr(1).add(8), lane.add(16)),
 }
 const iq2Code = (point: Int, signs: Int) => point.or(signs.shl(16))
 /** IQ2_XS and IQ2_S: 4 bits for each two groups, from byte `at`. */
@@ -39,12 +38,11 @@ const iq2xxsAt = group.shr(2).shl(3).add(2)
 const iq2xsWord = u16(group.shl(1).add(2))
 
 /** IQ3: a code is a point, 3 bits a weight, and from bit 12 on its signs. */
-const iq3Place = element.and(3)
-const iq3Level = code.bits(iq3Place.mul(3), 7)
+const iq3Level = code.bits(lane.mul(3), 7)
 const iq3 = { elems: 256, group: 4 }
 /** Signs of 8 weights are those of two points. */
 const iq3Code = (point: Int, signs: Int) => point.or(signs.half(group).shl(12))
-const iq3Sign = iq3Place.add(12)
+const iq3Sign = lane.add(12)
 /** IQ3_XXS: signs and scale of each 32 weights. */
 const iq3xxsAt = group.shr(3).shl(2).add(66)
 
@@ -55,7 +53,7 @@ const iq3xxsAt = group.shr(3).shl(2).add(66)
 const iq1 = {
   elems: 256,
   group: 8,
-  q: code.bits(place.shl(1), 3).shl(3).sub(7).sub(code.shr(16).shl(1)),
+  q: code.bits(lane.shl(1), 3).shl(3).sub(7).sub(code.shr(16).shl(1)),
 }
 const iq1Code = (index: Int, minus: Int) => lookup(iq1Grid, index).or(minus.shl(16))
 /** IQ1_S: for each 32 weights four times 3 upper bits of an index, a 3-bit scale and a bit for minus. */
