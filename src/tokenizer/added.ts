@@ -1,4 +1,5 @@
 // Tokens that are found in a text before anything is merged: control tokens, and what users added to a vocabulary.
+import type { SpecialPlaces } from './tokenizer.ts'
 
 interface Node {
   readonly next: Map<number, Node>
@@ -37,7 +38,7 @@ export class AddedTokens {
   }
 
   /** The text's parts in order: texts (never empty) and ids of the tokens between them, the longest at each place. */
-  *split(text: string, special: boolean): Generator<string | number> {
+  *split(text: string, special: boolean | SpecialPlaces): Generator<string | number> {
     let done = 0
     for (let at = 0; at < text.length; at++) {
       if (this.#begins[text.charCodeAt(at)] === 0) continue
@@ -51,11 +52,16 @@ export class AddedTokens {
     if (done < text.length) yield text.slice(done)
   }
 
-  #longest(text: string, at: number, special: boolean): { id: number; end: number } | undefined {
+  #longest(
+    text: string,
+    at: number,
+    special: boolean | SpecialPlaces,
+  ): { id: number; end: number } | undefined {
     let found: { id: number; end: number } | undefined
     let node: Node | undefined = this.#root
+    const allowed = (end: number) => (typeof special === 'function' ? special(at, end) : special)
     for (let end = at; node; node = node.next.get(text.charCodeAt(end++))) {
-      if (node.token && (special || !node.token.special)) found = { id: node.token.id, end }
+      if (node.token && (!node.token.special || allowed(end))) found = { id: node.token.id, end }
     }
     return found
   }

@@ -3,9 +3,15 @@
 export interface EncodeOptions {
   /** Put the beginning-of-sequence token first, where the model has one and asks for it. Default false. */
   readonly bos?: boolean
-  /** Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. */
-  readonly special?: boolean
+  /**
+   * Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. A function says
+   * it of each place where one is written, by its UTF-16 offsets.
+   */
+  readonly special?: boolean | SpecialPlaces
 }
+
+/** Whether a special token may be read from `start` to `end`. */
+export type SpecialPlaces = (start: number, end: number) => boolean
 
 export interface Tokenizer {
   /** Number of pieces; ids are `0 .. size - 1`. */

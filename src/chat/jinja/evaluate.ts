@@ -32,6 +32,7 @@ import {
   List,
   Namespace,
   numberOf,
+  orElse,
   print,
   truth,
   typeName,
@@ -110,7 +111,7 @@ class Evaluator {
         return 'end'
       case 'Set': {
         const value = node.value ? this.#value(node.value, scope) : this.#capture(node.body, new Scope(scope))
-        this.#assign(node.assignee, value, scope)
+        this.#set(node.assignee, value, scope)
         return 'end'
       }
       case 'Macro':
@@ -144,6 +145,18 @@ class Evaluator {
     if (parts.length === 0) return Text.empty
     this.#meter.text(parts.reduce((sum, part) => sum + part.value.length, 0))
     return Text.join(parts)
+  }
+
+  /** `{% set x | upper %}` names a filter for what its block prints. */
+  #set(target: Expression, value: Value, scope: Scope): void {
+    const filters: Filter[] = []
+    let name = target
+    for (; name.type === 'FilterExpression'; name = name.operand) filters.unshift(name.filter)
+    this.#assign(
+      name,
+      filters.reduce((result, filter) => this.#filter(result, filter, scope), value),
+      scope,
+    )
   }
 
   #assign(target: Expression, value: Value, scope: Scope): void {
@@ -215,7 +228,7 @@ class Evaluator {
       if (given !== undefined) inner.set('caller', given)
       for (const [i, parameter] of parameters.entries()) {
         const key = parameter.type === 'Identifier' ? parameter.value : parameter.key.value
-        const value = positional[i] ?? rest.get(key)
+        const value = orElse(positional[i], rest.get(key))
         rest.delete(key)
         if (value !== undefined) inner.set(key, value)
         else if (parameter.type === 'KeywordArgumentExpression')
@@ -454,7 +467,7 @@ function unary(operator: string, value: Value): Value {
 function loopVariable(items: readonly Value[], index: number, changed: Callable): Namespace {
   const { length } = items
   const cycle = new Callable('cycle', ({ positional }) => {
-    return positional[index % positional.length] ?? fail('cycle: no items for cycling given')
+    return positional.length > 0 ? positional[index % positional.length]! : fail('cycle: expected items')
   })
   return new Namespace(
     new Map<string, Value>([
@@ -467,8 +480,8 @@ function loopVariable(items: readonly Value[], index: number, changed: Callable)
       ['length', length],
       ['depth', 1],
       ['depth0', 0],
-      ['previtem', items[index - 1] ?? new Undefined('there is no previous item')],
-      ['nextitem', items[index + 1] ?? new Undefined('there is no next item')],
+      ['previtem', orElse(items[index - 1], new Undefined('there is no previous item'))],
+      ['nextitem', orElse(items[index + 1], new Undefined('there is no next item'))],
       ['cycle', cycle],
       ['changed', changed],
     ]),

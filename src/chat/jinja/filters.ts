@@ -3,7 +3,7 @@
 import { formatPercent } from './format.ts'
 import { toJson } from './json.ts'
 import { type Meter, UNITS_A_STEP } from './meter.ts'
-import { attribute, capitalize, item, replace, title } from './methods.ts'
+import { attribute, capitalize, item, replace } from './methods.ts'
 import { findTest } from './tests.ts'
 import { Text } from './text.ts'
 import {
@@ -19,6 +19,7 @@ import {
   List,
   lengthOf,
   numberOf,
+  orElse,
   print,
   represent,
   truth,
@@ -120,7 +121,7 @@ const extreme = (name: string, sign: 1 | -1) =>
 const length = filter('length', [], value => lengthOf(value) ?? fail(`'${typeName(value)}' has no length`))
 
 const fallback = filter('default', ['default_value', 'boolean'], (value, [otherwise, boolean]) =>
-  value instanceof Undefined || (flag(boolean) && !truth(value)) ? (otherwise ?? Text.empty) : value,
+  value instanceof Undefined || (flag(boolean) && !truth(value)) ? orElse(otherwise, Text.empty) : value,
 )
 
 const escapeHtml = filter('escape', [], (value, _, meter) => {
@@ -137,7 +138,7 @@ const escapeHtml = filter('escape', [], (value, _, meter) => {
 const filters: Readonly<Record<string, Filter>> = {
   upper: textFilter('upper', value => value.toUpperCase()),
   lower: textFilter('lower', value => value.toLowerCase()),
-  title: textFilter('title', title),
+  title: textFilter('title', value => value.replace(/[^-\s({[<]+/g, capitalize)),
   capitalize: textFilter('capitalize', capitalize),
   e: escapeHtml,
   escape: escapeHtml,
@@ -249,17 +250,18 @@ const filters: Readonly<Record<string, Filter>> = {
     // Python rounds halves to the even neighbour.
     const down = Math.floor(scaled)
     const isHalf = scaled - down === 0.5
-    return new Float((isHalf ? down + (Math.abs(down) % 2) : Math.round(scaled)) / scale)
+    const rounded = (isHalf ? down + (Math.abs(down) % 2) : Math.round(scaled)) / scale
+    return value instanceof Float ? new Float(rounded) : rounded
   }),
   length,
   count: length,
   default: fallback,
   d: fallback,
   first: filter('first', [], (value, _, meter) => {
-    return iterate(value, meter)[0] ?? new Undefined('no first item, sequence was empty')
+    return orElse(iterate(value, meter)[0], new Undefined('no first item, sequence was empty'))
   }),
   last: filter('last', [], (value, _, meter) => {
-    return iterate(value, meter).at(-1) ?? new Undefined('no last item, sequence was empty')
+    return orElse(iterate(value, meter).at(-1), new Undefined('no last item, sequence was empty'))
   }),
   list: filter('list', [], (value, _, meter) => new List(iterate(value, meter))),
   reverse: filter('reverse', [], (value, _, meter) => {

@@ -15,6 +15,7 @@ import {
   List,
   Namespace,
   numberOf,
+  orElse,
   print,
   truth,
   typeName,
@@ -26,7 +27,8 @@ type Method<T> = (self: T, given: Arguments, meter: Meter) => Value
 
 /** `x.y`: an attribute if there is one, else an item. */
 export function attribute(object: Value, name: string, meter: Meter): Value {
-  return ownAttribute(object, name) ?? ownItem(object, new Text(name), meter) ?? missing(object, name)
+  const found = orElse(ownAttribute(object, name), ownItem(object, new Text(name), meter))
+  return found === undefined ? missing(object, name) : found
 }
 
 /** `x[y]`: an item if there is one, else an attribute. */
@@ -34,7 +36,8 @@ export function item(object: Value, key: Value, meter: Meter): Value {
   const found = ownItem(object, key, meter)
   if (found !== undefined) return found
   const name = key instanceof Text ? key.value : String(numberOf(key) ?? typeName(key))
-  return (key instanceof Text ? ownAttribute(object, name) : undefined) ?? missing(object, name)
+  const own = key instanceof Text ? ownAttribute(object, name) : undefined
+  return own === undefined ? missing(object, name) : own
 }
 
 function missing(object: Value, name: string): Undefined {
@@ -228,7 +231,7 @@ const LINE_ENDS = new RegExp(
   'g',
 )
 
-export function title(value: string): string {
+function title(value: string): string {
   return value.replace(/\p{L}+/gu, word => capitalize(word))
 }
 
@@ -325,7 +328,7 @@ const stringMethods: Readonly<Record<string, Method<Text>>> = {
 const dictMethods: Readonly<Record<string, Method<Dict>>> = {
   get(self, given) {
     const [key, otherwise] = bind('get', given, ['key', 'default'])
-    return self.get(key ?? null) ?? otherwise ?? null
+    return orElse(self.get(orElse(key, null)), orElse(otherwise, null))
   },
   items: self => new List(self.items()),
   keys: self => new List(self.keys()),

@@ -84,7 +84,12 @@ export function bind(name: string, given: Arguments, parameters: readonly string
     if (place < 0) fail(`${name}() takes no argument '${key}'`)
     if (place < positional.length) fail(`${name}() got two values for '${key}'`)
   }
-  return parameters.map((parameter, i) => positional[i] ?? named.get(parameter))
+  return parameters.map((parameter, i) => orElse(positional[i], named.get(parameter)))
+}
+
+/** As `??` has it, but None counts as something. */
+export function orElse<T>(value: Value | undefined, fallback: T): Value | T {
+  return value === undefined ? fallback : value
 }
 
 export function fail(problem: string): never {
