@@ -1,5 +1,6 @@
 // Chat templates of real models and small ones render as Jinja2 renders them.
 import { expect, it } from 'vitest'
+import { type BuiltinName, builtinTemplate } from '../../src/chat/builtin.ts'
 import { evaluateTemplate } from '../../src/chat/jinja/evaluate.ts'
 import { parseTemplate } from '../../src/chat/jinja/syntax.ts'
 import { fromJson } from '../../src/chat/jinja/values.ts'
@@ -88,6 +89,44 @@ describeOracle('chat templates', () => {
       const { bos_token = '', eos_token = '' } = tokens
       const template = new ChatTemplate(template_str, { bos_token, eos_token })
       expect(written(template.render(messages)), name).toBe(expected_output_jinja || expected_output)
+    }
+  })
+
+  // BOS, which the tokenizer adds, stands in none of these answers.
+  const builtin: readonly (readonly [BuiltinName, string, 'own' | 'jinja'])[] = [
+    ['chatml', 'teknium/OpenHermes-2.5-Mistral-7B', 'own'],
+    ['gemma', 'google/gemma-7b-it', 'own'],
+    ['openchat', 'openchat/openchat-3.5-0106', 'jinja'],
+    ['deepseek-coder', 'deepseek-ai/deepseek-coder-33b-instruct', 'own'],
+    ['vicuna', 'eachadea/vicuna-13b-1.1', 'own'],
+    ['command-r', 'CohereForAI/c4ai-command-r-plus', 'own'],
+    ['llama3', 'Llama-3', 'own'],
+    ['phi3', 'Phi-3-mini', 'own'],
+    ['phi3', 'Phi-3-medium', 'own'],
+    ['glm4', 'ChatGLM4', 'own'],
+    ['minicpm', 'MiniCPM-3B-OpenHermes-2.5-v2-GGUF', 'own'],
+    ['deepseek-v1', 'DeepSeek-V2', 'own'],
+    ['deepseek-v2', 'DeepSeek-V2', 'own'],
+    ['granite', 'ibm-granite/granite-3.0-8b-instruct', 'jinja'],
+    [
+      'mistral-v1',
+      "mistralai/Mistral-7B-Instruct-v0.2 (mistralai 'v1' template with a system prompt)",
+      'own',
+    ],
+    ['mistral-v3', 'Mistral-Large-Instruct-2407', 'own'],
+    ['mistral-v3-tekken', 'Mistral-Nemo-Instruct-2407', 'own'],
+    ['mistral-v7', 'mistralai/Mistral-Large-Instruct-2411', 'own'],
+    ['megrez', 'Infinigence/Megrez-3B-Instruct', 'own'],
+    ['phi4', 'phi-4', 'own'],
+  ]
+
+  it('built-in ones are those of llama.cpp', () => {
+    const { messages } = oracleJson<{ messages: Message[] }>('templates', 'llamacpp_chat_templates.json')
+    const cases = casesOf<LlamaCase>('llamacpp_chat_templates.json')
+    for (const [name, model, by] of builtin) {
+      const one = cases.find(found => found.name.startsWith(model))!
+      const expected = by === 'own' ? one.expected_output : one.expected_output_jinja
+      expect(written(new ChatTemplate(builtinTemplate(name)).render(messages)), name).toBe(expected)
     }
   })
 })

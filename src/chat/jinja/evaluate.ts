@@ -42,6 +42,8 @@ import {
 
 /** Numbers of a `range`, as in Jinja2's sandbox. */
 const LONGEST_RANGE = 100_000
+/** What a loop's turn takes before its body, with all that `loop` tells. */
+const STEPS_A_TURN = 10
 
 class Scope {
   readonly #variables = new Map<string, Value>()
@@ -183,7 +185,7 @@ class Evaluator {
     const condition = node.iterable.type === 'SelectExpression' ? node.iterable.test : undefined
     const source = node.iterable.type === 'SelectExpression' ? node.iterable.lhs : node.iterable
     const bound = (value: Value) => {
-      this.#meter.spend()
+      this.#meter.spend(STEPS_A_TURN)
       const inner = new Scope(scope)
       this.#assign(node.loopvar, value, inner)
       return inner
