@@ -96,6 +96,11 @@ test('a template that refuses messages is a TemplateError with its own words', (
   expect(() => new ChatTemplate('{% if %}')).toThrow(TemplateError)
 })
 
+test('values nested without end are an error', () => {
+  const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000))
+  expect(() => marked('{{ tools }}', [], { tools: deep })).toThrow(/nested at most 500 deep/)
+})
+
 test('a long conversation takes time in proportion', () => {
   const messages = Array.from({ length: 3000 }, () => user('word '.repeat(200))[0]!)
   expect(marked(chatml, messages).length).toBeGreaterThan(3_000_000)

@@ -148,8 +148,7 @@ const WITH_ARGUMENT = new Set(
 /** The package knows no arguments of tests: each test that has one becomes a filter of a name that none has. */
 function withTestArguments(tokens: readonly Token[]): Token[] {
   const out: Token[] = []
-  const token = (like: Token, type: Token['type'], value: string) =>
-    Object.assign(Object.create(like), { type, value })
+  const token = (type: Token['type'], value: string): Token => ({ type, value })
   for (let at = 0; at < tokens.length; at++) {
     const here = tokens[at]!
     const negated = tokens[at + 1]?.type === 'Identifier' && tokens[at + 1]!.value === 'not'
@@ -161,11 +160,11 @@ function withTestArguments(tokens: readonly Token[]): Token[] {
       continue
     }
     const prefix = negated ? NEGATED_TEST_PREFIX : TEST_PREFIX
-    out.push(token(here, 'Pipe', '|'), token(here, 'Identifier', prefix + name.value))
+    out.push(token('Pipe', '|'), token('Identifier', prefix + name.value))
     at = place
     if (tokens[at + 1]?.type === 'OpenParen') continue
     const end = argumentEnd(tokens, at + 1)
-    out.push(token(here, 'OpenParen', '('), ...tokens.slice(at + 1, end), token(here, 'CloseParen', ')'))
+    out.push(token('OpenParen', '('), ...tokens.slice(at + 1, end), token('CloseParen', ')'))
     at = end - 1
   }
   return out

@@ -263,16 +263,25 @@ function quote(text: string, meter: Meter): string {
   )}${mark}`
 }
 
+/** Lists and dicts within each other, at most. */
+const DEEPEST = 500
+
 /**
  * A value of JSON's kinds. `trusted` says of a text, by the key that it lies under, whether it counts as the
  * template's own.
  */
-export function fromJson(value: unknown, trusted: (text: string, key: string) => boolean, key = ''): Value {
+export function fromJson(
+  value: unknown,
+  trusted: (text: string, key: string) => boolean,
+  key = '',
+  depth = 0,
+): Value {
   if (value === null || typeof value === 'boolean') return value
   if (typeof value === 'string') return trusted(value, key) ? new Text(value) : Text.foreign(value)
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : new Float(value)
-  if (Array.isArray(value)) return new List(value.map(item => fromJson(item, trusted, key)))
   if (typeof value !== 'object') return fail(`expected values of JSON's kinds, found a ${typeof value}`)
+  if (depth === DEEPEST) return fail(`expected values nested at most ${DEEPEST} deep`)
+  if (Array.isArray(value)) return new List(value.map(item => fromJson(item, trusted, key, depth + 1)))
   const given = Object.entries(value).filter(([, item]) => item !== undefined)
-  return new Dict(given.map(([name, item]) => [Text.foreign(name), fromJson(item, trusted, name)]))
+  return new Dict(given.map(([name, item]) => [Text.foreign(name), fromJson(item, trusted, name, depth + 1)]))
 }
