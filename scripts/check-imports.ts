@@ -20,10 +20,11 @@ const rules: Record<string, Rule> = {
   io: { imports: ['ffi'], node: true },
   formats: { imports: ['quant', 'io'] },
   tokenizer: { imports: [] },
+  chat: { imports: [], packages: ['@huggingface/jinja'] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
-    imports: ['graph', 'quant', 'models', 'io', 'formats', 'tokenizer', 'backends', 'engine'],
+    imports: ['graph', 'quant', 'models', 'io', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
     packages: ['zod'],
   },
   cli: { imports: ['api'], packages: ['commander', 'picocolors', 'cli-progress'], node: true },

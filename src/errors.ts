@@ -86,5 +86,8 @@ export class SourceError extends TorchlessError {
   }
 }
 
+/** A chat template cannot be rendered: its text is no valid template, or it refuses these messages. */
+export class TemplateError extends TorchlessError {}
+
 /** A backend cannot run here: nothing is built for this machine and nothing can be, or a driver is missing. */
 export class BackendUnavailableError extends TorchlessError {}

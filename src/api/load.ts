@@ -9,6 +9,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
 import { checkOptions, count } from './options.ts'
+import { readTemplate } from './template.ts'
 import { weightSource } from './weights.ts'
 
 export interface LoadOptions {
@@ -49,14 +50,16 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   const file = await openModelFile(location)
   try {
     const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen })
+    const { name } = file.sources[0]!
     const tokenizer = readTokenizer(file)
+    const template = tokenizer && readTemplate(file.metadata, name, tokenizer)
     const backend = await openBackend(backendName, backendOptions)
     try {
       const engine = await Engine.create(recorded.program, weightSource(file), backend, {
         maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
         kvDType,
       })
-      return new Model({ name: file.sources[0]!.name, recorded, tokenizer, backend, engine, kvDType })
+      return new Model({ name, recorded, tokenizer, template, backend, engine, kvDType })
     } catch (error) {
       await backend.dispose()
       throw error

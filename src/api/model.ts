@@ -7,6 +7,7 @@ import { DisposedError, UnsupportedModelError } from '../errors.ts'
 import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
+import { noTemplate, type PromptTemplate } from './template.ts'
 import { type Cost, costOf } from './traffic.ts'
 
 export class Model {
@@ -27,6 +28,7 @@ export class Model {
   /** What a step reads and multiplies. */
   readonly cost: Cost
   readonly #tokenizer: Tokenizer | undefined
+  readonly #template: PromptTemplate | undefined
   readonly #backend: Backend
   readonly #engine: Engine
   #disposed: Promise<void> | undefined
@@ -36,6 +38,7 @@ export class Model {
     name: string
     recorded: RecordedModel
     tokenizer: Tokenizer | undefined
+    template: PromptTemplate | undefined
     backend: Backend
     engine: Engine
     kvDType: KvDType
@@ -49,6 +52,7 @@ export class Model {
     this.device = parts.backend.device
     this.cost = costOf(parts.recorded.program, parts.kvDType)
     this.#tokenizer = parts.tokenizer
+    this.#template = parts.template
     this.#backend = parts.backend
     this.#engine = parts.engine
   }
@@ -62,6 +66,18 @@ export class Model {
     if (!this.#tokenizer)
       throw new UnsupportedModelError(`${this.name} has no tokenizer: only token ids can go in and come out`)
     return this.#tokenizer
+  }
+
+  get hasTemplate(): boolean {
+    return this.#template !== undefined
+  }
+
+  /**
+   * How the model wants conversations to be written: `model.template.render(messages).tokens` is what to generate
+   * from. Throws UnsupportedModelError if the file has no template and no built-in one fits.
+   */
+  get template(): PromptTemplate {
+    return this.#template ?? noTemplate(this.name)
   }
 
   /**

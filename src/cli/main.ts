@@ -8,6 +8,7 @@ import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
 import { addPerplexityCommand } from './perplexity.ts'
 import { addRunCommand } from './run.ts'
+import { addTemplateCommand } from './template.ts'
 import { addTokenizeCommand } from './tokenize.ts'
 
 const { version, description } = createRequire(import.meta.url)('../../package.json') as {
@@ -27,6 +28,7 @@ addTokenizeCommand(program)
 addLogitsCommand(program)
 addPerplexityCommand(program)
 addBenchCommand(program)
+addTemplateCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

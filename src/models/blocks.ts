@@ -132,8 +132,7 @@ export function gatedMlp(
   const name = (part: string) => `ffn_${part}${suffix}`
   const project = () => {
     const fused = !w.has(`${name('gate')}.weight`) && w.rows(`${name('up')}.weight`) === 2 * hidden
-    if (!fused)
-      return ['gate', 'up'].map(part => linear(g, w, name(part), x, hidden, dim))
+    if (!fused) return ['gate', 'up'].map(part => linear(g, w, name(part), x, hidden, dim))
     const both = linear(g, w, name('up'), x, 2 * hidden, dim)
     return [g.slice(both, 2 * hidden, 0, hidden), g.slice(both, 2 * hidden, hidden, 2 * hidden)]
   }

@@ -1,4 +1,5 @@
 // Tokens that are found in a text before anything is merged: control tokens, and what users added to a vocabulary.
+import type { SpecialPlaces } from './tokenizer.ts'
 import { classRanges, type Ranges } from './unicode.ts'
 
 interface Node {
@@ -49,7 +50,7 @@ export class AddedTokens {
   }
 
   /** The text's parts in order: texts (never empty) and ids of the tokens between them, the longest at each place. */
-  *split(text: string, special: boolean): Generator<string | number> {
+  *split(text: string, special: boolean | SpecialPlaces): Generator<string | number> {
     let done = 0
     for (let at = 0; at < text.length; at++) {
       if (this.#begins[text.charCodeAt(at)] === 0) continue
@@ -67,11 +68,12 @@ export class AddedTokens {
     if (done < text.length) yield text.slice(done)
   }
 
-  #longest(text: string, at: number, special: boolean): Found | undefined {
+  #longest(text: string, at: number, special: boolean | SpecialPlaces): Found | undefined {
     let found: Found | undefined
     let node: Node | undefined = this.#root
+    const allowed = (end: number) => (typeof special === 'function' ? special(at, end) : special)
     for (let end = at; node; node = node.next.get(text.charCodeAt(end++))) {
-      if (node.token && (special || !node.token.special)) found = { token: node.token, end }
+      if (node.token && (!node.token.special || allowed(end))) found = { token: node.token, end }
     }
     return found
   }

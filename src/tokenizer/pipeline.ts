@@ -70,10 +70,12 @@ export class PipelineTokenizer implements Tokenizer {
     const { normalize, prefix, suffix } = this.#parts
     const out: number[] = bos ? [...prefix] : []
     let first = true
+    // Places in the text tell nothing of places in what it was normalized to.
+    const everywhere = special === true
     for (const part of this.#raw.split(text, special)) {
       if (typeof part === 'number') out.push(part)
       else
-        for (const inner of this.#normalized.split(normalize(part), special)) {
+        for (const inner of this.#normalized.split(normalize(part), everywhere)) {
           if (typeof inner === 'number') out.push(inner)
           else this.#encodeText(inner, first, out)
           first = false

@@ -5,8 +5,11 @@ export interface EncodeOptions {
   readonly bos?: boolean
   /** Put the end-of-sequence token last, where the model has one and asks for it. Default false. */
   readonly eos?: boolean
-  /** Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. */
-  readonly special?: boolean
+  /**
+   * Parse special tokens written in the text (`<|im_end|>`). Default false: they are ordinary text. A function says
+   * it of each place where one is written, by its UTF-16 offsets.
+   */
+  readonly special?: boolean | SpecialPlaces
 }
 
 export interface StreamOptions {
@@ -15,6 +18,9 @@ export interface StreamOptions {
   /** Text comes before the first id, so that no leading space is dropped from it. Default false. */
   readonly continues?: boolean
 }
+
+/** Whether a special token may be read from `start` to `end`. */
+export type SpecialPlaces = (start: number, end: number) => boolean
 
 export interface Tokenizer {
   /** Number of pieces; ids are `0 .. size - 1`. */

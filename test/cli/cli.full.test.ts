@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ggufBytes } from '../../src/formats/gguf.ts'
 import { llamaGoldens } from '../fixtures/load.ts'
+import { vocabularies } from '../fixtures/vocab.ts'
 import { torchless } from '../support/command.ts'
 import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
 
@@ -185,6 +187,47 @@ describe('other commands', () => {
     })
   })
 
+  it('template', async () => {
+    const path = join(folder, 'template.gguf')
+    const source =
+      "{% for m in messages %}{{ '<s>' + m.content + '</s>' }}{% endfor %}{{ tools | tojson if tools }}"
+    const metadata = { ...vocabularies.spm().metadata, 'tokenizer.chat_template': source }
+    writeFileSync(path, await ggufBytes({ metadata, tensors: [] }))
+    const [messages, tools] = [join(folder, 'messages.json'), join(folder, 'tools.json')]
+    writeFileSync(messages, JSON.stringify([{ role: 'user', content: 'the </s>' }]))
+    writeFileSync(tools, '{"tools": [1]}')
+    expect(await torchless(['template', path, '--messages', messages])).toEqual({
+      code: 0,
+      out: '<s>the </s></s>',
+      err: '',
+    })
+    const object = JSON.stringify({ messages: [{ role: 'user', content: 'the </s>' }] })
+    const piped = ['template', path, '--messages', '-', '--json', '--tools', tools]
+    const { prompt, tokens } = JSON.parse((await torchless(piped, { input: object })).out)
+    expect(prompt).toBe('<s>the </s></s>[1]')
+    // BOS once; of the two </s> only the template's own is one.
+    expect(tokens.filter((id: number) => id === 1)).toEqual([1])
+    expect(tokens.filter((id: number) => id === 2)).toEqual([2])
+    const bad: [string, RegExp][] = [
+      ['nonsense', /standard input: no JSON/],
+      ['5', /standard input: expected a list of messages .*found 5/],
+      ['[5]', /messages\[0\]: expected an object with role and content, found 5/],
+      ['[{"content":"x"}]', /messages\[0\]\.role: expected a text, found nothing/],
+      ['[{"role":"user","content":5}]', /messages\[0\]\.content: .*found 5/],
+      ['[{"role":"user"}]', /no operation \+ of|has no attribute/],
+    ]
+    for (const [input, message] of bad) {
+      const { code, out, err } = await torchless(['template', path, '--messages', '-'], { input })
+      expect(err).toMatch(message)
+      expect(err.trimEnd().split('\n')).toHaveLength(1)
+      expect({ code, out }).toEqual({ code: 1, out: '' })
+    }
+    expect((await torchless(['template', path])).code).toBe(2)
+    expect((await torchless(['template', path, '--messages', 'missing.json'])).err).toMatch(/no such file/)
+    const none = await torchless(['template', model, '--messages', messages, '--json'])
+    expect(JSON.parse(none.out).error.name).toBe('UnsupportedModelError')
+  })
+
   it('perplexity', async () => {
     const file = join(folder, 'text.txt')
     writeFileSync(file, `${golden.prompt}${golden.text} `.repeat(6))
@@ -218,7 +261,7 @@ describe('other commands', () => {
     )
   })
 
-  it.each([[[]], [['inspect']], [['tokenize']], [['logits']], [['perplexity']]])(
+  it.each([[[]], [['inspect']], [['tokenize']], [['template']], [['logits']], [['perplexity']]])(
     'help of %j shows an example',
     async command => {
       const { code, out } = await torchless([...command, '--help'])
