@@ -31,32 +31,7 @@ const positions = [0, 9, TOKENS - 1]
 const LOGITS_LEAD = 0.2
 const GREEDY_LEAD = 0.05
 
-const dequantTypes = [
-  'F16',
-  'BF16',
-  'Q8_0',
-  'Q4_0',
-  'Q4_1',
-  'Q5_0',
-  'Q5_1',
-  'Q4_K',
-  'Q5_K',
-  'Q6_K',
-  'Q2_K',
-  'Q3_K',
-  'IQ4_NL',
-  'IQ4_XS',
-  'TQ1_0',
-  'TQ2_0',
-  'MXFP4',
-  'IQ1_S',
-  'IQ1_M',
-  'IQ2_XXS',
-  'IQ2_XS',
-  'IQ2_S',
-  'IQ3_XXS',
-  'IQ3_S',
-] as const
+const dequantTypes = (Object.keys(quants) as QuantName[]).filter(type => type !== 'F32')
 const greedyModels = ['plain', 'tied'] as const satisfies FixtureName[]
 
 const folder = mkdtempSync(join(tmpdir(), 'torchless-goldens-'))

@@ -140,9 +140,22 @@ export function gatedMlp(
   return linear(g, w, name('down'), g.gate(gate!, up!, act), dim, hidden)
 }
 
-/** `[R, vocabulary]` logits of x (`[R, dim]`); models without an output matrix reuse the embedding table. */
-export function outputLogits(g: Graph, w: Weights, x: Tensor, { vocabulary, dim }: BaseConfig): Tensor {
-  const shape = [vocabulary, dim]
-  const matrix = w.optional('output.weight', shape) ?? w.need('token_embd.weight', shape)
-  return g.matmul(x, matrix, w.optional('output.bias', [vocabulary]))
+/** One block: x (`[T, dim]`) becomes what the next one takes. */
+export type Layer = (x: Tensor, block: Weights, index: number) => Tensor
+
+/**
+ * What all decoders have in common: embeddings (times `scale`), the layers one after the other, a norm, and the output matrix,
+ * which may be the embedding table. Answers `[R, vocabulary]` logits.
+ */
+export function decoder(g: Graph, w: Weights, c: BaseConfig & NormConfig, layer: Layer, scale = 1): Tensor {
+  const table = [c.vocabulary, c.dim]
+  let x = g.embed(w.need('token_embd.weight', table), scale)
+  for (let i = 0; i < c.layers; i++) {
+    g.layer = i
+    x = layer(x, w.block(i), i)
+  }
+  g.layer = c.layers
+  const last = norm(g, w, 'output_norm', g.rows(x), c)
+  const matrix = w.optional('output.weight', table) ?? w.need('token_embd.weight', table)
+  return g.matmul(last, matrix, w.optional('output.bias', [c.vocabulary]))
 }

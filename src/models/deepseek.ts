@@ -1,7 +1,7 @@
 // DeepSeek's first mixture (arXiv:2401.06066): LLaMA with a few dense layers, then many small experts and some that every token
 // goes to.
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, headConfig, norm, outputLogits } from './blocks.ts'
+import { attention, baseConfig, decoder, headConfig, norm } from './blocks.ts'
 import { expertsConfig, mixtureLayer } from './experts.ts'
 import { ropeConfig } from './rope.ts'
 
@@ -25,15 +25,9 @@ export const deepseek = architecture({
   },
 
   forward(g, c, w) {
-    const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
-      x = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
-      x = g.add(x, mixtureLayer(g, b, norm(g, b, 'ffn_norm', x, c), c))
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+    return decoder(g, w, c, (x, b) => {
+      const y = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      return g.add(y, mixtureLayer(g, b, norm(g, b, 'ffn_norm', y, c), c))
+    })
   },
 })

@@ -1,7 +1,7 @@
 // DeepSeek V2, V2-Lite, V3 and R1 (arXiv:2405.04434, 2412.19437): multi-head latent attention, whose cache holds one compressed row a
 // token for all heads, and DeepSeek's mixture of experts.
 import { architecture } from './architecture.ts'
-import { baseConfig, norm, outputLogits } from './blocks.ts'
+import { baseConfig, decoder, norm } from './blocks.ts'
 import { expertsConfig, mixtureLayer } from './experts.ts'
 import { type LatentConfig, latentAttention } from './latent.ts'
 import type { Meta } from './meta.ts'
@@ -35,16 +35,10 @@ export const deepseek2 = architecture({
   },
 
   forward(g, c, w) {
-    const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
-      x = g.add(x, latentAttention(g, b, norm(g, b, 'attn_norm', x, c), c))
-      x = g.add(x, mixtureLayer(g, b, norm(g, b, 'ffn_norm', x, c), c))
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+    return decoder(g, w, c, (x, b) => {
+      const y = g.add(x, latentAttention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      return g.add(y, mixtureLayer(g, b, norm(g, b, 'ffn_norm', y, c), c))
+    })
   },
 })
 

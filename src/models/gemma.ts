@@ -2,7 +2,7 @@
 // attention and feed-forward network, soft caps, and a window on every other layer; Gemma 3 norms of heads, five windowed layers
 // to one full, and positions of their own on the windowed ones. Files hold 1 + w for norms.
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, gatedMlp, headConfig, norm, outputLogits } from './blocks.ts'
+import { attention, baseConfig, decoder, gatedMlp, headConfig, type Layer, norm } from './blocks.ts'
 import type { Meta } from './meta.ts'
 import { plainRope, ropeConfig } from './rope.ts'
 
@@ -47,21 +47,17 @@ export const gemma = architecture({
 
   forward(g, c, w) {
     const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim]), Math.sqrt(dim)) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
+    const layer: Layer = (x, b, i) => {
       const after = (name: string, y: typeof x) => (b.has(`${name}.weight`) ? norm(g, b, name, y, c) : y)
       const window = c.windows[i]
       const rope = window === undefined ? c.rope : c.localRope
       const seen = attention(g, b, norm(g, b, 'attn_norm', x, c), { ...c, rope, window })
-      x = g.add(x, after('post_attention_norm', seen))
-      const normed = norm(g, b, 'ffn_norm', x, c)
+      const y = g.add(x, after('post_attention_norm', seen))
+      const normed = norm(g, b, 'ffn_norm', y, c)
       const mlp = gatedMlp(g, b, normed, { dim, hidden: c.hidden[i]!, act: 'gelu' })
-      x = g.add(x, after('post_ffw_norm', mlp))
+      return g.add(y, after('post_ffw_norm', mlp))
     }
-    g.layer = c.layers
-    const logits = outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+    const logits = decoder(g, w, c, layer, Math.sqrt(dim))
     return c.finalCap > 0 ? g.softcap(logits, c.finalCap) : logits
   },
 })

@@ -1,7 +1,7 @@
 // LLaMA 1 to 3 (arXiv:2302.13971, 2407.21783), Mistral (arXiv:2310.06825) and Mixtral (arXiv:2401.04088), whose files call
 // themselves llama.
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, gatedMlp, headConfig, norm, outputLogits } from './blocks.ts'
+import { attention, baseConfig, decoder, gatedMlp, headConfig, norm } from './blocks.ts'
 import { experts, expertsConfig } from './experts.ts'
 import { ropeConfig } from './rope.ts'
 
@@ -25,18 +25,13 @@ export const llama = architecture({
 
   forward(g, c, w) {
     const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
-      x = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
-      const normed = norm(g, b, 'ffn_norm', x, c)
+    return decoder(g, w, c, (x, b, i) => {
+      const y = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      const normed = norm(g, b, 'ffn_norm', y, c)
       const mlp = c.experts
         ? experts(g, b, normed, c.experts)
         : gatedMlp(g, b, normed, { dim, hidden: c.hidden[i]!, act: 'silu' })
-      x = g.add(x, mlp)
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+      return g.add(y, mlp)
+    })
   },
 })

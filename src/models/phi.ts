@@ -1,7 +1,7 @@
 // Phi-2 (arXiv:2309.05463): attention and feed-forward network side by side, layer norms, biases everywhere, heads rotated in
 // part. Phi-3 to Phi-4-mini and Phi-3.5-MoE (arXiv:2404.14219, 2503.01743): as LLaMA, with fused projections and longrope.
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, gatedMlp, headConfig, linear, norm, outputLogits } from './blocks.ts'
+import { attention, baseConfig, decoder, gatedMlp, headConfig, linear, norm } from './blocks.ts'
 import { experts, expertsConfig } from './experts.ts'
 import { ropeConfig } from './rope.ts'
 
@@ -23,17 +23,12 @@ export const phi2 = architecture({
 
   forward(g, c, w) {
     const { dim, hidden } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
+    return decoder(g, w, c, (x, b) => {
       const normed = norm(g, b, 'attn_norm', x, c)
       const inner = g.activate(linear(g, b, 'ffn_up', normed, hidden, dim), 'gelu')
       const mlp = linear(g, b, 'ffn_down', inner, dim, hidden)
-      x = g.add(g.add(x, attention(g, b, normed, c)), mlp)
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+      return g.add(g.add(x, attention(g, b, normed, c)), mlp)
+    })
   },
 })
 
@@ -58,18 +53,13 @@ export const phi3 = architecture({
 
   forward(g, c, w) {
     const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
-      x = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
-      const normed = norm(g, b, 'ffn_norm', x, c)
+    return decoder(g, w, c, (x, b) => {
+      const y = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      const normed = norm(g, b, 'ffn_norm', y, c)
       const mlp = c.experts
         ? experts(g, b, normed, c.experts)
         : gatedMlp(g, b, normed, { dim, hidden: c.hidden, act: 'silu' })
-      x = g.add(x, mlp)
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+      return g.add(y, mlp)
+    })
   },
 })

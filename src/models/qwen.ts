@@ -1,7 +1,7 @@
 // Qwen 2 and 2.5 (arXiv:2407.10671), whose projections have biases; Qwen 3 (arXiv:2505.09388), whose heads have norms; and the
 // mixtures of both. Which of these a file has is seen by its tensors.
 import { architecture } from './architecture.ts'
-import { attention, baseConfig, gatedMlp, headConfig, linear, norm, outputLogits } from './blocks.ts'
+import { attention, baseConfig, decoder, gatedMlp, headConfig, linear, norm } from './blocks.ts'
 import { experts, expertsConfig } from './experts.ts'
 import { ropeConfig } from './rope.ts'
 
@@ -25,25 +25,18 @@ export const qwen = architecture({
 
   forward(g, c, w) {
     const { dim } = c
-    let x = g.embed(w.need('token_embd.weight', [c.vocabulary, dim])) // [T, dim]
-    for (let i = 0; i < c.layers; i++) {
-      g.layer = i
-      const b = w.block(i)
-      x = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
-      const normed = norm(g, b, 'ffn_norm', x, c)
+    return decoder(g, w, c, (x, b) => {
+      const y = g.add(x, attention(g, b, norm(g, b, 'attn_norm', x, c), c))
+      const normed = norm(g, b, 'ffn_norm', y, c)
       // In a mixture some layers may be dense.
-      if (!c.experts || !b.has('ffn_gate_inp.weight')) {
-        x = g.add(x, gatedMlp(g, b, normed, { dim, hidden: c.hidden, act: 'silu' }))
-        continue
-      }
-      x = g.add(x, experts(g, b, normed, c.experts))
-      if (!b.has('ffn_gate_inp_shexp.weight')) continue
+      if (!c.experts || !b.has('ffn_gate_inp.weight'))
+        return g.add(y, gatedMlp(g, b, normed, { dim, hidden: c.hidden, act: 'silu' }))
+      const z = g.add(y, experts(g, b, normed, c.experts))
+      if (!b.has('ffn_gate_inp_shexp.weight')) return z
       // The shared expert, as far as a gate of its own lets it through.
       const shared = { dim, hidden: c.sharedHidden, act: 'silu', suffix: '_shexp' } as const
       const open = linear(g, b, 'ffn_gate_inp_shexp', normed, 1, dim) // [T, 1]
-      x = g.add(x, g.gate(open, gatedMlp(g, b, normed, shared), 'sigmoid'))
-    }
-    g.layer = c.layers
-    return outputLogits(g, w, norm(g, w, 'output_norm', g.rows(x), c), c)
+      return g.add(z, g.gate(open, gatedMlp(g, b, normed, shared), 'sigmoid'))
+    })
   },
 })
