@@ -1,12 +1,16 @@
-// Writes what the training script reads: token ids of texts that are made up on the way, two bytes each, and the tokenizer.
+// Writes what the training script reads: token ids of texts that are made up on the way, two bytes each, and the tokenizer. That is
+// the shipped model's, so that what is told anew is told in the same pieces.
 //
-//   npx tsx training/data.ts [--tokens 50000000] [--out training/build]
+//   npx tsx training/data.ts [--tokens 50000000] [--out training/build] [--new-tokenizer]
 
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
+import { builtinModel } from '../src/api/builtin.ts'
+import { openModelFile } from '../src/api/open.ts'
+import type { WritableValue } from '../src/formats/gguf.ts'
 import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
 import { Random } from '../test/fixtures/random.ts'
 import { story } from './stories.ts'
@@ -16,6 +20,7 @@ const { values } = parseArgs({
   options: {
     tokens: { type: 'string', default: '50000000' },
     out: { type: 'string', default: join(import.meta.dirname, 'build') },
+    'new-tokenizer': { type: 'boolean', default: false },
   },
 })
 /** Of the stories; those to judge by have another. */
@@ -25,7 +30,7 @@ const SAMPLE = 1_500
 const VALID_TOKENS = 200_000
 
 mkdirSync(values.out, { recursive: true })
-const metadata = trainTokenizer(sampleTexts())
+const metadata = values['new-tokenizer'] ? trainTokenizer(sampleTexts()) : await shippedTokenizer()
 const tokenizer = tokenizerFromGguf(new Map(Object.entries(metadata)), 'the tokenizer')
 writeFileSync(
   join(values.out, 'tokenizer.json'),
@@ -35,6 +40,13 @@ writeFileSync(
 )
 await writeTokens('valid', VALID_TOKENS)
 await writeTokens('train', Number(values.tokens))
+
+async function shippedTokenizer(): Promise<Record<string, WritableValue>> {
+  const file = await openModelFile(builtinModel.location)
+  const keys = [...file.metadata].filter(([key]) => key.startsWith('tokenizer.'))
+  await file.close()
+  return Object.fromEntries(keys)
+}
 
 /** Stories, and this project's own code and manuals: the pieces are to suit edits and answers as well. */
 function* sampleTexts(): Generator<string> {

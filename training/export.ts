@@ -1,11 +1,11 @@
 // Makes a model file of what train.py leaves in training/build: matrices in Q8_0, norms in F32.
 //
-//   npx tsx training/export.ts [--out models/torchless-tiny.gguf]
+//   npx tsx training/export.ts [--out models/torchless-tiny.gguf] [--type Q8_0]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { f32, ggufBytes, type WritableTensor, type WritableValue } from '../src/formats/gguf.ts'
-import { encodeRows } from '../src/quant/encode.ts'
+import { type EncodableName, encodeRows } from '../src/quant/encode.ts'
 
 interface Manifest {
   readonly config: Readonly<Record<'dim' | 'layers' | 'heads' | 'kv_heads' | 'hidden' | 'context', number>>
@@ -15,6 +15,7 @@ interface Manifest {
 const build = join(import.meta.dirname, 'build')
 const { values } = parseArgs({
   options: {
+    type: { type: 'string', default: 'Q8_0' },
     out: { type: 'string', default: join(import.meta.dirname, '../models/torchless-tiny.gguf') },
   },
 })
@@ -50,6 +51,6 @@ function encoded({ name, shape, offset }: Manifest['tensors'][number]): Writable
   const floats = new Float32Array(
     weights.buffer.slice(weights.byteOffset + offset, weights.byteOffset + offset + 4 * count),
   )
-  const type = shape.length === 1 ? 'F32' : 'Q8_0'
+  const type = shape.length === 1 ? 'F32' : (values.type as EncodableName)
   return { name, type, shape, data: encodeRows(type, floats) }
 }

@@ -1,11 +1,11 @@
 // What a model file is, without loading its weights.
 import { UnsupportedModelError } from '../errors.ts'
 import type { Metadata, MetadataValue, ModelFile } from '../formats/model-file.ts'
-import { cacheRowBytes, programWeights } from '../graph/ops.ts'
+import { programWeights } from '../graph/ops.ts'
 import { printProgram } from '../graph/print.ts'
 import { type RecordedModel, recordModel } from '../models/registry.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { kvBytesPerToken } from './traffic.ts'
+import { cacheBytes, kvBytesPerToken } from './traffic.ts'
 
 export interface TensorInspection {
   readonly name: string
@@ -78,13 +78,10 @@ function record(file: ModelFile): { recorded?: RecordedModel; unsupported?: stri
 /** Weights, and the cache of a whole context in F16. */
 function memoryNeeded(file: ModelFile, { program, config }: RecordedModel) {
   const weights = programWeights(program).reduce((sum, { name }) => sum + file.tensors.get(name)!.bytes, 0)
-  const kv = program.caches.reduce((sum, cache) => {
-    const group = program.groups[cache.group]!
-    const positions =
-      group.kind === 'window' ? Math.min(group.window, config.contextLength) : config.contextLength
-    return sum + positions * cacheRowBytes(program, cache, 2)
-  }, 0)
-  return { eager: weights + kv, kvPerToken: kvBytesPerToken(program, 'f16') }
+  return {
+    eager: weights + cacheBytes(program, config.contextLength, 'f16'),
+    kvPerToken: kvBytesPerToken(program, 'f16'),
+  }
 }
 
 function plainMetadata(metadata: Metadata): Record<string, unknown> {

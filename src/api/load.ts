@@ -1,15 +1,13 @@
-// loadModel and loadTokenizer: a file becomes something that runs.
+// loadModel: a file becomes something that runs.
 import * as z from 'zod'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
 import { Engine } from '../engine/engine.ts'
-import type { ModelFile } from '../formats/model-file.ts'
-import { recordModel } from '../models/registry.ts'
-import { hasTokenizer, tokenizerFromGguf } from '../tokenizer/gguf.ts'
-import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { architectureNames, recordModel } from '../models/registry.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
 import { checkOptions, count } from './options.ts'
 import { readTemplate } from './template.ts'
+import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
 
 export interface LoadOptions {
@@ -21,6 +19,10 @@ export interface LoadOptions {
   readonly kvDType?: 'f16' | 'f32' | undefined
   /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
   readonly threads?: number | undefined
+  /** What to take the model for (`llama`), whatever the file calls it. */
+  readonly architecture?: string | undefined
+  /** Another file's tokenizer: a tokenizer.json, a tokenizer.model, a GGUF file. Default: the model's own. */
+  readonly tokenizer?: ModelLocation | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
   readonly notice?: ((line: string) => void) | undefined
 }
@@ -30,6 +32,10 @@ const schema = z.strictObject({
   maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
+  architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
+  tokenizer: z
+    .union([z.string(), z.instanceof(URL), z.instanceof(Blob)], 'expected a path, a URL or a Blob')
+    .optional(),
   notice: z
     .custom<LoadOptions['notice']>(value => typeof value === 'function', 'expected a function')
     .optional(),
@@ -45,13 +51,15 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     backend: backendName,
     maxSeqLen,
     kvDType,
+    architecture,
+    tokenizer: otherTokenizer,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
   const file = await openModelFile(location)
   try {
-    const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen })
+    const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen, architecture })
     const { name } = file.sources[0]!
-    const tokenizer = readTokenizer(file)
+    const tokenizer = otherTokenizer ? await loadTokenizer(otherTokenizer) : tokenizerOf(file)
     const template = tokenizer && readTemplate(file.metadata, name, tokenizer)
     const backend = await openBackend(backendName, backendOptions)
     try {
@@ -67,18 +75,4 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   } finally {
     await file.close()
   }
-}
-
-/** The tokenizer alone, without loading any weights. */
-export async function loadTokenizer(location: ModelLocation): Promise<Tokenizer> {
-  const file = await openModelFile(location)
-  try {
-    return tokenizerFromGguf(file.metadata, file.sources[0]!.name)
-  } finally {
-    await file.close()
-  }
-}
-
-function readTokenizer(file: ModelFile): Tokenizer | undefined {
-  return hasTokenizer(file.metadata) ? tokenizerFromGguf(file.metadata, file.sources[0]!.name) : undefined
 }

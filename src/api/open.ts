@@ -6,12 +6,16 @@ import { blobSource } from '../io/blob.ts'
 import { openFile } from '../io/file.ts'
 import { openUrl } from '../io/http.ts'
 import type { Source } from '../io/source.ts'
+import { builtinModel } from './builtin.ts'
 
-/** A path, an http(s) URL (as a text, too), a file URL, or a Blob such as a browser's File. */
+/**
+ * A path, an http(s) URL (as a text, too), a file URL, a Blob such as a browser's File, or the name of the built-in
+ * model, `torchless-tiny`.
+ */
 export type ModelLocation = string | URL | Blob
 
 export async function openModelFile(given: ModelLocation): Promise<ModelFile> {
-  const location = typeof given === 'string' && /^https?:\/\//i.test(given) ? new URL(given) : given
+  const location = resolve(given)
   const source = await openSource(location)
   try {
     return await openGguf(source, name => openSource(sibling(location, name)))
@@ -21,14 +25,21 @@ export async function openModelFile(given: ModelLocation): Promise<ModelFile> {
   }
 }
 
-async function openSource(location: ModelLocation): Promise<Source> {
+function resolve(given: ModelLocation): ModelLocation {
+  if (given === builtinModel.name) return builtinModel.location
+  return typeof given === 'string' && /^https?:\/\//i.test(given) ? new URL(given) : given
+}
+
+/** Opens what is named, of whatever format it is. */
+export async function openSource(given: ModelLocation): Promise<Source> {
+  const location = resolve(given)
   if (location instanceof Blob) return blobSource(location instanceof File ? location.name : 'blob', location)
   if (!(location instanceof URL)) return openFile(location)
   return location.protocol === 'file:' ? openFile(location) : openUrl(location)
 }
 
-/** Another part of a split file, beside the first. */
-function sibling(location: ModelLocation, name: string): ModelLocation {
+/** Another file beside one, such as the next part of a split model. */
+export function sibling(location: ModelLocation, name: string): ModelLocation {
   if (location instanceof URL) return new URL(encodeURIComponent(name), location)
   if (typeof location === 'string') return location.replace(/[^/\\]*$/, () => name)
   throw new InvalidOptionError('a split model cannot be loaded from one Blob')

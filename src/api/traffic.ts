@@ -42,3 +42,12 @@ export function kvBytesPerToken(program: Program, kvDType: KvDType): number {
   const elementBytes = kvDType === 'f16' ? 2 : 4
   return program.caches.reduce((sum, cache) => sum + cacheRowBytes(program, cache, elementBytes), 0)
 }
+
+/** Bytes of cache for `tokens` of context; windowed layers keep no more than their window. */
+export function cacheBytes(program: Program, tokens: number, kvDType: KvDType): number {
+  return program.caches.reduce((sum, cache) => {
+    const group = program.groups[cache.group]!
+    const positions = group.kind === 'window' ? Math.min(group.window, tokens) : tokens
+    return sum + positions * cacheRowBytes(program, cache, kvDType === 'f16' ? 2 : 4)
+  }, 0)
+}

@@ -9,6 +9,8 @@ export type LoadFlags = {
   readonly kvDtype: 'f16' | 'f32'
   readonly backend?: NonNullable<LoadOptions['backend']>
   readonly threads?: number
+  readonly arch?: string
+  readonly tokenizer?: string
 }
 
 export function addLoadOptions(command: Command): Command {
@@ -26,6 +28,8 @@ export function addLoadOptions(command: Command): Command {
       ).choices(['cpu', 'reference', 'auto']),
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
+    .option('--arch <name>', 'take the model for this architecture, whatever the file says')
+    .option('--tokenizer <file>', 'tokenizer.json, tokenizer.model or GGUF file (default: the model itself)')
 }
 
 export function addTerminalOptions(command: Command): Command {
@@ -37,9 +41,12 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads } = flags
+  const { backend, maxSeqLen, kvDtype, threads, arch, tokenizer } = flags
   const notice = (line: string) => terminal.warn(line)
-  const model = await loadModel(path, { backend, maxSeqLen, kvDType: kvDtype, threads, notice })
+  const model = await loadModel(path, {
+    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },
+    ...{ architecture: arch, tokenizer },
+  })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(
       `the model was trained for ${model.trainedContextLength} tokens, fewer than ${model.contextLength}`,

@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { type GenerateOptions, type Generation, listBackends } from '../api/index.ts'
+import {
+  builtinModel,
+  type GenerateOptions,
+  type Generation,
+  listBackends,
+  listModels,
+} from '../api/index.ts'
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
@@ -25,11 +31,12 @@ type RunFlags = LoadFlags &
     readonly ignoreEos?: boolean
     readonly echo: boolean
     readonly listBackends?: boolean
+    readonly listModels?: boolean
   }
 
 export function addRunCommand(program: Command): void {
   program
-    .argument('[model]', 'model file: GGUF, the first part of a split one')
+    .argument('[model]', 'model file: GGUF, the first part of a split one (default: the built-in model)')
     .argument('[prompt]', 'text to go on from; - or nothing: standard input')
     .option('--max-tokens <n>', 'longest response (default: max-seq-len / 4, from 2048 to 32768)', whole(1))
     .option('--temperature <t>', '0 takes the best token always', real(0), 0.7)
@@ -46,17 +53,20 @@ export function addRunCommand(program: Command): void {
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
-    .addHelpText('after', '\nExample:\n  $ torchless stories260K.gguf "Once upon a time" --temperature 0')
+    .option('--list-models', 'list the built-in model and those in the cache folder of HuggingFace tools')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ torchless "Once upon a time"\n  $ torchless model.gguf "The sky is" --temperature 0',
+    )
   addTerminalOptions(addLoadOptions(program)).action(run)
 }
 
 async function run(first: string | undefined, second: string | undefined, flags: RunFlags): Promise<void> {
   const terminal = new Terminal(flags)
   if (flags.listBackends) return printBackends(terminal)
-  const [path, given] =
+  if (flags.listModels) return printModels(terminal)
+  const [path = builtinModel.name, given] =
     second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
-  if (path === undefined)
-    throw new UsageError('no model was named; name a file: torchless MODEL.gguf "Once upon a time"')
   const signal = interruptSignal()
   const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
   const model = await load(path, flags, terminal)
@@ -84,7 +94,7 @@ async function run(first: string | undefined, second: string | undefined, flags:
   if (usage.prompt + usage.completion >= model.contextLength && finish === 'length')
     terminal.warn(`the context of ${model.contextLength} tokens is full`)
   terminal.note(
-    `prompt ${usage.prompt} tokens, ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
+    `${path === builtinModel.name ? `${path}, the built-in model: ` : ''}prompt ${usage.prompt} tokens, ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
       `response ${usage.completion} tokens, ${timings.decodePerSecond.toFixed(1)} tokens/s`,
   )
 }
@@ -94,9 +104,9 @@ async function end({ finish, usage, timings }: Generation, terminal: Terminal): 
   await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
 }
 
-/** One positional argument is a model if it is a file, or is written like one. */
+/** One positional argument is a model if it is a file, or is named like one. */
 function isModel(argument: string): boolean {
-  return existsSync(argument) || /\.gguf$/i.test(argument)
+  return existsSync(argument) || argument === builtinModel.name || /\.(gguf|safetensors|bin)$/i.test(argument)
 }
 
 async function promptFromStdin(given: string | undefined): Promise<string> {
@@ -123,4 +133,16 @@ async function printBackends(terminal: Terminal): Promise<void> {
     for (const [i, device] of devices.entries())
       await terminal.write(`  ${i}: ${device.name}, ${(device.memory / 2 ** 30).toFixed(1)} GiB\n`)
   }
+}
+
+async function printModels(terminal: Terminal): Promise<void> {
+  const models = await listModels()
+  if (terminal.options.json)
+    return terminal.json(models.map(({ location, ...model }) => ({ ...model, location: String(location) })))
+  for (const { name, size, builtin } of models)
+    await terminal.write(`${name}  ${megabytes(size)}${builtin ? ', built in' : ''}\n`)
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
 }

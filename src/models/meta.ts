@@ -8,6 +8,8 @@ export class Meta {
   constructor(
     readonly architecture: string,
     readonly values: MetaValues,
+    /** Of the keys: what the file itself calls its architecture. */
+    readonly prefix: string = architecture,
   ) {}
 
   /** A finite number at `architecture.key`, or `fallback`; without a fallback it must be there. */
@@ -65,12 +67,12 @@ export class Meta {
 
   fail(key: string, expected: string, found: unknown): never {
     throw new UnsupportedModelError(
-      `metadata ${this.architecture}.${key}: expected ${expected}, found ${shown(found)}`,
+      `metadata ${this.prefix}.${key}: expected ${expected}, found ${shown(found)}`,
     )
   }
 
   #get(key: string): unknown {
-    return this.values.get(`${this.architecture}.${key}`)
+    return this.values.get(`${this.prefix}.${key}`)
   }
 }
 

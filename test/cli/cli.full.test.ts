@@ -106,7 +106,6 @@ describe('run', () => {
 
 describe('mistakes end with one line and an exit code', () => {
   const cases: [string, () => string[], number, RegExp][] = [
-    ['no model', () => ['Once upon a time'], 2, /no model was named.*torchless MODEL/],
     ['unknown flag', () => [model, 'x', '--nonsense'], 2, /nonsense/],
     ['number out of range', () => [model, 'x', '--temperature', '-1'], 2, /temperature/],
     ['no number', () => [model, 'x', '--top-k', 'many'], 2, /top-k/],
