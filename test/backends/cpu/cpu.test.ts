@@ -225,14 +225,14 @@ test('a prompt is computed in steps of stepTokens', async () => {
 // Not so yet. Each says what was found instead.
 describe('known failures', () => {
   test('a program with a weight of an unknown type is refused', async () => {
-    const { program, source } = lookup([[1, 2]], 'Q2_K')
+    const { program, source } = lookup([[1, 2]], 'NVFP4')
     await expect(compile(program, source)).rejects.toBeInstanceOf(UnsupportedModelError)
   })
 
   test('a program with an unknown operation is refused', async () => {
     const { program, source } = lookup([[1, 2]])
     const ops = program.ops.map(op =>
-      op.kind === 'rows' ? ({ ...op, kind: 'softcap' } as unknown as Op) : op,
+      op.kind === 'rows' ? ({ ...op, kind: 'abacus' } as unknown as Op) : op,
     )
     await expect(compile({ ...program, ops }, source)).rejects.toBeInstanceOf(UnsupportedModelError)
   })
