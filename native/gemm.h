@@ -117,12 +117,17 @@ inline void unpack_panel(const uint8_t *first, size_t row_bytes, int rows, int c
   constexpr int runs = Format::halves ? 16 : 8;
   const int groups = padded_runs(columns) / 8, first_group = from / 256;
   const int last_group = groups < first_group + PANEL_COLUMNS / 256 ? groups : first_group + PANEL_COLUMNS / 256;
-  for (int r = 0; r < FW; r++) {
-    for (int g = first_group; g < last_group; g++) {
+  // The rows' own bytes of a group, before they are transposed.
+  alignas(64) uint8_t rows_bytes[FW * 256];
+  for (int g = first_group; g < last_group; g++) {
+    const int at = g - first_group;
+    for (int r = 0; r < FW; r++) {
       Unpacked u;
       alignas(32) float d[16] = {}, m[16] = {};
+      uint8_t *bytes = rows_bytes + 256 * r;
       if (r < rows) {
         Format::unpack(first + row_bytes * r + group_bytes<Format>() * g, runs_left<Format>(columns, g), u);
+        for (int i = 0; i < 8; i++) b32_store(bytes + 32 * i, u.q[i]);
         if constexpr (shifted) u.m = minus_offset<128>(u.d);
         f8_store(d, u.d);
         if constexpr (Format::has_min || shifted) f8_store(m, u.m);
@@ -130,21 +135,16 @@ inline void unpack_panel(const uint8_t *first, size_t row_bytes, int rows, int c
           f8_store(d + 8, u.d_high);
           f8_store(m + 8, u.m_high);
         }
-      }
-      const int at = g - first_group;
-      for (int j = 0; j < 8; j++) {
-        uint32_t words[8] = {};
-        if (r < rows) b32_store(words, u.q[j]);
-        for (int i = 0; i < 8; i++) {
-          const uint32_t word = shifted ? words[i] ^ 0x80808080 : words[i];
-          std::memcpy(panel.q + 4 * (size_t(64 * at + 8 * j + i) * FW + r), &word, 4);
-        }
+      } else {
+        std::memset(bytes, 0, 256);
       }
       for (int j = 0; j < runs; j++) {
         panel.d[(runs * at + j) * FW + r] = d[j];
         panel.m[(runs * at + j) * FW + r] = m[j];
       }
     }
+    for (int word = 0; word < 64; word += FW)
+      transpose_words(rows_bytes + 4 * word, 256, panel.q + 4 * size_t(64 * at + word) * FW, shifted ? 0x80808080 : 0);
   }
 }
 

@@ -14,6 +14,19 @@
 
 namespace tl {
 
+#if !defined(__AVX2__)
+/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; each word is xored with `flip`. */
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+  for (int column = 0; column < FW; column++)
+    for (int r = 0; r < FW; r++) {
+      uint32_t word;
+      std::memcpy(&word, from + stride * r + 4 * column, 4);
+      word ^= flip;
+      std::memcpy(to + 4 * (FW * column + r), &word, 4);
+    }
+}
+#endif
+
 inline float bf16_to_f32(uint16_t bits) {
   const uint32_t word = uint32_t(bits) << 16;
   float value;

@@ -161,6 +161,55 @@ inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _M
 inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
 #endif
 
+/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; each word is xored with `flip`. */
+#if defined(__AVX512F__)
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+  __m512i a[16], b[16];
+  for (int r = 0; r < 16; r++) a[r] = _mm512_loadu_si512(from + stride * r);
+  // Words of neighbouring rows side by side, then of four rows, then of eight, then of all.
+  for (int r = 0; r < 16; r += 2) {
+    b[r] = _mm512_unpacklo_epi32(a[r], a[r + 1]);
+    b[r + 1] = _mm512_unpackhi_epi32(a[r], a[r + 1]);
+  }
+  for (int r = 0; r < 16; r += 4)
+    for (int i = 0; i < 2; i++) {
+      a[r + 2 * i] = _mm512_unpacklo_epi64(b[r + i], b[r + 2 + i]);
+      a[r + 2 * i + 1] = _mm512_unpackhi_epi64(b[r + i], b[r + 2 + i]);
+    }
+  for (int r = 0; r < 16; r += 8)
+    for (int i = 0; i < 4; i++) {
+      b[r + i] = _mm512_shuffle_i32x4(a[r + i], a[r + 4 + i], 0x88);
+      b[r + 4 + i] = _mm512_shuffle_i32x4(a[r + i], a[r + 4 + i], 0xdd);
+    }
+  const __m512i flips = _mm512_set1_epi32(int(flip));
+  const auto put = [&](int column, __m512i words) { _mm512_storeu_si512(to + 64 * column, _mm512_xor_si512(words, flips)); };
+  for (int i = 0; i < 8; i++) {
+    put(i, _mm512_shuffle_i32x4(b[i], b[i + 8], 0x88));
+    put(i + 8, _mm512_shuffle_i32x4(b[i], b[i + 8], 0xdd));
+  }
+}
+#else
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+  __m256i a[8], b[8];
+  for (int r = 0; r < 8; r++) a[r] = _mm256_loadu_si256((const __m256i *)(from + stride * r));
+  for (int r = 0; r < 8; r += 2) {
+    b[r] = _mm256_unpacklo_epi32(a[r], a[r + 1]);
+    b[r + 1] = _mm256_unpackhi_epi32(a[r], a[r + 1]);
+  }
+  for (int r = 0; r < 8; r += 4)
+    for (int i = 0; i < 2; i++) {
+      a[r + 2 * i] = _mm256_unpacklo_epi64(b[r + i], b[r + 2 + i]);
+      a[r + 2 * i + 1] = _mm256_unpackhi_epi64(b[r + i], b[r + 2 + i]);
+    }
+  const __m256i flips = _mm256_set1_epi32(int(flip));
+  const auto put = [&](int column, __m256i words) { _mm256_storeu_si256((__m256i *)(to + 32 * column), _mm256_xor_si256(words, flips)); };
+  for (int i = 0; i < 4; i++) {
+    put(i, _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));
+    put(i + 4, _mm256_permute2x128_si256(a[i], a[i + 4], 0x31));
+  }
+}
+#endif
+
 #if defined(__AVX512BF16__)
 #define TL_BF16_DOT 1
 /** Twice FW numbers in bf16. */
