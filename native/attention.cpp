@@ -1,5 +1,6 @@
-// The attention operation: online softmax (arXiv:1805.02867) over tiles of the cache, each key and value row read
-// once for all query heads that share it; long contexts are split over threads and put together afterwards.
+// The attention operation: online softmax (arXiv:1805.02867) over pieces of the cache, each key and value row read
+// once for all queries that share it, be they heads of one token or neighbouring tokens; long contexts are split over threads
+// and put together afterwards.
 #include "kernels.h"
 #include "simd.h"
 #include <algorithm>
@@ -8,8 +9,12 @@
 namespace tl {
 namespace {
 
-/** Query heads whose state is kept at a time; more that share a KV head go in further passes. */
-constexpr int MAX_SHARED = 8;
+/** Queries whose state is kept at a time; more heads that share a KV head go in further passes. */
+constexpr int MAX_QUERIES = 8;
+/** Positions between two looks at the greatest score. */
+constexpr int PIECE = 128;
+/** Vectors of sums that a loop keeps for `queries` queries, so that additions need not wait for each other. */
+constexpr int vectors_for(int queries) { return FW == 16 ? (queries <= 2 ? 8 : queries <= 4 ? 4 : 2) : (queries <= 2 ? 4 : queries <= 4 ? 2 : 1); }
 /** Positions that are worth a thread of their own. */
 constexpr int MIN_SPLIT = 128;
 
@@ -41,39 +46,73 @@ template <KvType kv> inline float one_kv(const uint8_t *p, size_t index) {
   else return ((const float *)p)[index];
 }
 
-/** Scores of one tile for `shared` heads: lanes are positions, so nothing is summed across a vector. */
-template <KvType kv, int shared>
-inline void tile_scores(const float *q, size_t q_stride, const uint8_t *keys, int key_dim, float scale, float (*scores)[KEY_TILE]) {
-  constexpr int vectors = KEY_TILE / FW;
-  F acc[shared][vectors];
+/** The queries of one item: `count` tokens from `token` on, `heads` heads of each from `head` on. */
+struct Queries {
+  int token, count, head, heads;
+};
+
+/** Scores of `vectors` vectors of positions; lanes are positions, so nothing is summed across a vector. */
+template <KvType kv, int queries, int vectors>
+inline void score(const float *q, const uint8_t *keys, int key_dim, float (*scores)[PIECE]) {
+  constexpr int tile_vectors = KEY_TILE / FW;
+  F acc[queries][vectors];
+  TL_UNROLL
   for (auto &line : acc)
     for (auto &a : line) a = f_set(0);
-  for (int i = 0; i < key_dim; i++)
+  for (int i = 0; i < key_dim; i++) {
+    F k[vectors];
+    TL_UNROLL
     for (int v = 0; v < vectors; v++) {
-      const F k = load_kv<kv>(keys, size_t(i) * KEY_TILE + v * FW);
-      for (int h = 0; h < shared; h++) acc[h][v] = f_fma(k, f_set(q[h * q_stride + i]), acc[h][v]);
+      const size_t tile = size_t(v / tile_vectors) * key_dim + i;
+      k[v] = load_kv<kv>(keys, tile * KEY_TILE + v % tile_vectors * FW);
     }
-  for (int h = 0; h < shared; h++)
-    for (int v = 0; v < vectors; v++) f_store(scores[h] + v * FW, f_mul(acc[h][v], f_set(scale)));
+    TL_UNROLL
+    for (int h = 0; h < queries; h++) {
+      const F x = f_set(q[size_t(i) * queries + h]);
+      TL_UNROLL
+      for (int v = 0; v < vectors; v++) acc[h][v] = f_fma(k[v], x, acc[h][v]);
+    }
+  }
+  TL_UNROLL
+  for (int h = 0; h < queries; h++)
+    for (int v = 0; v < vectors; v++) f_store(scores[h] + v * FW, acc[h][v]);
 }
 
-/** Adds the weighted values of `count` positions to the sums of `shared` heads. */
-template <KvType kv, int shared>
-inline void add_values(const float (*weights)[KEY_TILE], const uint8_t *values, int count, int value_dim, float *sums) {
-  int i = 0;
-  for (; i + FW <= value_dim; i += FW) {
-    F acc[shared];
-    for (int h = 0; h < shared; h++) acc[h] = f_load(sums + size_t(h) * value_dim + i);
+/** Adds the weighted values of `count` positions to the sums of the queries, `vectors` vectors of dimensions at a time. */
+template <KvType kv, int queries, int vectors>
+inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, int count, int value_dim, int from, float *sums) {
+  int i = from;
+  for (; i + vectors * FW <= value_dim; i += vectors * FW) {
+    F acc[queries][vectors];
+    TL_UNROLL
+    for (int h = 0; h < queries; h++)
+      for (int v = 0; v < vectors; v++) acc[h][v] = f_load(sums + size_t(h) * value_dim + i + v * FW);
     for (int p = 0; p < count; p++) {
-      const F v = load_kv<kv>(values, size_t(p) * value_dim + i);
-      for (int h = 0; h < shared; h++) acc[h] = f_fma(v, f_set(weights[h][p]), acc[h]);
+      F x[vectors];
+      TL_UNROLL
+      for (int v = 0; v < vectors; v++) x[v] = load_kv<kv>(values, size_t(p) * value_dim + i + v * FW);
+      TL_UNROLL
+      for (int h = 0; h < queries; h++) {
+        const F weight = f_set(weights[h][p]);
+        TL_UNROLL
+        for (int v = 0; v < vectors; v++) acc[h][v] = f_fma(x[v], weight, acc[h][v]);
+      }
     }
-    for (int h = 0; h < shared; h++) f_store(sums + size_t(h) * value_dim + i, acc[h]);
+    TL_UNROLL
+    for (int h = 0; h < queries; h++)
+      for (int v = 0; v < vectors; v++) f_store(sums + size_t(h) * value_dim + i + v * FW, acc[h][v]);
   }
+  return i;
+}
+
+template <KvType kv, int queries>
+void add_values(const float (*weights)[PIECE], const uint8_t *values, int count, int value_dim, float *sums) {
+  int i = add_vectors<kv, queries, vectors_for(queries)>(weights, values, count, value_dim, 0, sums);
+  i = add_vectors<kv, queries, 1>(weights, values, count, value_dim, i, sums);
   for (; i < value_dim; i++)
     for (int p = 0; p < count; p++) {
       const float v = one_kv<kv>(values, size_t(p) * value_dim + i);
-      for (int h = 0; h < shared; h++) sums[size_t(h) * value_dim + i] += v * weights[h][p];
+      for (int h = 0; h < queries; h++) sums[size_t(h) * value_dim + i] += v * weights[h][p];
     }
 }
 
@@ -86,71 +125,107 @@ template <KvType kv> void latent_values(const uint8_t *keys, int value_dim, floa
   }
 }
 
-/** One token's `shared` heads over positions [from, to). */
-template <KvType kv, int shared>
-void attend(const Op &op, const Context &context, const Cache &cache, int token, int kv_head, int head, int from, int to,
+/** Turns the scores of positions [first, last) of a piece into weights, those of other positions into zeros. */
+inline void weigh(float *scores, int first, int last, int length, float &greatest, float &total, float *sums, int value_dim) {
+  // Lanes outside of the range hold whatever the cache held before: they must not count.
+  std::fill(scores, scores + first, -INFINITY);
+  std::fill(scores + last, scores + length, -INFINITY);
+  F best = f_set(-INFINITY);
+  for (int v = 0; v < length; v += FW) best = f_max(f_load(scores + v), best);
+  float lanes[FW], peak = greatest;
+  f_store(lanes, best);
+  for (const float lane : lanes) peak = std::max(peak, lane);
+  const float shrink = std::exp(greatest - peak);
+  const F less = f_set(-peak);
+  for (int v = 0; v < length; v += FW) f_store(scores + v, f_exp(f_add(f_load(scores + v), less)));
+  std::fill(scores, scores + first, 0.0f);
+  std::fill(scores + last, scores + length, 0.0f);
+  F sum = f_set(0);
+  for (int v = 0; v < length; v += FW) sum = f_add(sum, f_load(scores + v));
+  total = total * shrink + f_sum(sum);
+  greatest = peak;
+  if (shrink == 1.0f) return;
+  for (int i = 0; i < value_dim; i++) sums[i] *= shrink;
+}
+
+/** Queries that share a KV head over tiles [from, to) of the cache. */
+template <KvType kv, int queries>
+void attend(const Op &op, const Context &context, const Cache &cache, const Queries &which, int kv_head, int from, int to,
             const Partials &partials, int split) {
+  constexpr int vectors = vectors_for(queries);
   const size_t element = kv == KvType::f16 ? 2 : 4;
-  const size_t table = (size_t(cache.group) * context.max_sequences + context.batch.sequence[token]) * context.max_blocks;
-  const float *q = op.inputs[0].data + size_t(token) * op.inputs[0].columns + size_t(head) * cache.key_dim;
-  float greatest[shared], total[shared];
-  float scores[shared][KEY_TILE];
-  // The sums of the heads lie one after the other only while they are worked on.
-  thread_local std::vector<float> working, latent;
-  working.assign(size_t(shared) * cache.value_dim, 0.0f);
-  for (int h = 0; h < shared; h++) {
+  const int key_dim = cache.key_dim, value_dim = cache.value_dim;
+  const int32_t *table = context.batch.tables.data() +
+                         (size_t(cache.group) * context.max_sequences + context.batch.sequence[which.token]) * context.max_blocks;
+  // [dim][queries] and [queries][dim]
+  thread_local std::vector<float> q, sums, latent;
+  q.resize(size_t(queries) * key_dim);
+  sums.assign(size_t(queries) * value_dim, 0.0f);
+  float greatest[queries], total[queries];
+  int begin[queries], end[queries];
+  alignas(64) float scores[queries][PIECE];
+  for (int h = 0; h < queries; h++) {
+    const int token = which.token + h / which.heads, head = which.head + h % which.heads;
+    const float *row = op.inputs[0].data + size_t(token) * op.inputs[0].columns + size_t(head) * key_dim;
+    for (int i = 0; i < key_dim; i++) q[size_t(i) * queries + h] = row[i] * op.scale;
+    end[h] = std::min(to * KEY_TILE, context.batch.positions[token] + 1);
+    begin[h] = std::max(from * KEY_TILE, cache.window ? context.batch.positions[token] + 1 - cache.window : 0);
     greatest[h] = -INFINITY;
     total[h] = 0;
   }
-  for (int tile = from / KEY_TILE; tile * KEY_TILE < to; tile++) {
+  const int last_end = end[queries - 1];
+  for (int start = from * KEY_TILE / BLOCK_SIZE * BLOCK_SIZE; start < last_end; start += PIECE) {
     if (context.stop.load(std::memory_order_relaxed)) return;
-    const int position = tile * KEY_TILE;
-    const int block = context.batch.tables[table + position / BLOCK_SIZE];
-    const CachePlace place(cache, block, element);
-    const int at = position % BLOCK_SIZE;
-    tile_scores<kv, shared>(q, cache.key_dim, place.keys(kv_head, at / KEY_TILE), cache.key_dim, op.scale, scores);
-    if (op.softcap != 0)
-      for (int h = 0; h < shared; h++)
-        for (int v = 0; v < KEY_TILE; v += FW) f_store(scores[h] + v, f_softcap(f_load(scores[h] + v), op.softcap));
-    const int first = std::max(0, from - position), last = std::min(KEY_TILE, to - position);
-    for (int h = 0; h < shared; h++) {
-      // Lanes outside of the range hold whatever the block held before: they must not count.
-      for (int p = 0; p < first; p++) scores[h][p] = -INFINITY;
-      for (int p = last; p < KEY_TILE; p++) scores[h][p] = -INFINITY;
-      float peak = greatest[h];
-      for (int p = first; p < last; p++) peak = std::max(peak, scores[h][p]);
-      const float shrink = std::exp(greatest[h] - peak);
-      F sum = f_set(0);
-      for (int v = 0; v < KEY_TILE; v += FW) {
-        const F weight = f_exp(f_add(f_load(scores[h] + v), f_set(-peak)));
-        f_store(scores[h] + v, weight);
+    const int length = std::min(PIECE, (last_end - start + KEY_TILE - 1) / KEY_TILE * KEY_TILE);
+    const auto place_at = [&](int at) { return CachePlace(cache, table[(start + at) / BLOCK_SIZE], element); };
+    for (int at = 0; at < length;) {
+      const uint8_t *keys = place_at(at).keys(kv_head, at % BLOCK_SIZE / KEY_TILE);
+      float(*to_scores)[PIECE] = (float(*)[PIECE])(scores[0] + at);
+      // A block's tiles lie one behind the other.
+      if (vectors * FW >= BLOCK_SIZE && length - at >= BLOCK_SIZE) {
+        score<kv, queries, BLOCK_SIZE / FW>(q.data(), keys, key_dim, to_scores);
+        at += BLOCK_SIZE;
+      } else if (vectors * FW >= KEY_TILE) {
+        score<kv, queries, KEY_TILE / FW>(q.data(), keys, key_dim, to_scores);
+        at += KEY_TILE;
+      } else {
+        for (int v = 0; v < KEY_TILE; v += FW)
+          score<kv, queries, 1>(q.data(), keys + element * v, key_dim, (float(*)[PIECE])(scores[0] + at + v));
+        at += KEY_TILE;
       }
-      for (int p = 0; p < first; p++) scores[h][p] = 0;
-      for (int p = last; p < KEY_TILE; p++) scores[h][p] = 0;
-      for (int v = 0; v < KEY_TILE; v += FW) sum = f_add(sum, f_load(scores[h] + v));
-      total[h] = total[h] * shrink + f_sum(sum);
-      greatest[h] = peak;
-      if (shrink != 1.0f)
-        for (int i = 0; i < cache.value_dim; i++) working[size_t(h) * cache.value_dim + i] *= shrink;
     }
-    if (cache.latent) {
-      latent.resize(size_t(KEY_TILE) * cache.value_dim);
-      latent_values<kv>(place.keys(kv_head, at / KEY_TILE), cache.value_dim, latent.data());
-      add_values<KvType::f32, shared>(scores, (const uint8_t *)latent.data(), last, cache.value_dim, working.data());
-    } else {
-      add_values<kv, shared>(scores, place.values(kv_head, at), last, cache.value_dim, working.data());
+    if (op.softcap != 0)
+      for (int h = 0; h < queries; h++)
+        for (int v = 0; v < length; v += FW) f_store(scores[h] + v, f_softcap(f_load(scores[h] + v), op.softcap));
+    for (int h = 0; h < queries; h++) {
+      const int first = std::max(0, begin[h] - start), last = std::min(length, end[h] - start);
+      if (first < last) weigh(scores[h], first, last, length, greatest[h], total[h], sums.data() + size_t(h) * value_dim, value_dim);
+      else std::fill(scores[h], scores[h] + length, 0.0f);
+    }
+    for (int at = 0; at < length; at += BLOCK_SIZE) {
+      const int count = std::min(BLOCK_SIZE, length - at);
+      const CachePlace place = place_at(at);
+      const float(*weights)[PIECE] = (const float(*)[PIECE])(scores[0] + at);
+      if (!cache.latent) {
+        add_values<kv, queries>(weights, place.values(kv_head, 0), count, value_dim, sums.data());
+        continue;
+      }
+      latent.resize(size_t(BLOCK_SIZE) * value_dim);
+      for (int p = 0; p < count; p += KEY_TILE) latent_values<kv>(place.keys(kv_head, p / KEY_TILE), value_dim, latent.data() + size_t(p) * value_dim);
+      add_values<KvType::f32, queries>(weights, (const uint8_t *)latent.data(), count, value_dim, sums.data());
     }
   }
-  for (int h = 0; h < shared; h++) {
-    partials.state(token, head + h, split) = {greatest[h], total[h]};
-    std::copy_n(working.data() + size_t(h) * cache.value_dim, cache.value_dim, partials.sum(token, head + h, split));
+  for (int h = 0; h < queries; h++) {
+    const int token = which.token + h / which.heads, head = which.head + h % which.heads;
+    partials.state(token, head, split) = {greatest[h], total[h]};
+    std::copy_n(sums.data() + size_t(h) * value_dim, value_dim, partials.sum(token, head, split));
   }
 }
 
-using Attend = void (*)(const Op &, const Context &, const Cache &, int, int, int, int, int, const Partials &, int);
+using Attend = void (*)(const Op &, const Context &, const Cache &, const Queries &, int, int, int, const Partials &, int);
 
-template <KvType kv> Attend attend_for(int shared) {
-  switch (shared) {
+template <KvType kv> Attend attend_for(int queries) {
+  switch (queries) {
   case 1: return attend<kv, 1>;
   case 2: return attend<kv, 2>;
   case 3: return attend<kv, 3>;
@@ -160,6 +235,13 @@ template <KvType kv> Attend attend_for(int shared) {
   case 7: return attend<kv, 7>;
   default: return attend<kv, 8>;
   }
+}
+
+/** Whether tokens [first, end) are neighbours in one sequence. */
+bool neighbours(const Batch &batch, int first, int end) {
+  for (int t = first + 1; t < end; t++)
+    if (batch.sequence[t] != batch.sequence[first] || batch.positions[t] != batch.positions[t - 1] + 1) return false;
+  return true;
 }
 
 /** Pieces of a context, so that every thread has work. */
@@ -182,24 +264,27 @@ void attention(const Op &op, const Context &context, const Team &team) {
   int longest = 0;
   for (int t = 0; t < tokens; t++) longest = std::max(longest, context.batch.positions[t] + 1);
   if (cache.window) longest = std::min(longest, cache.window);
-  const int passes = (shared + MAX_SHARED - 1) / MAX_SHARED, columns = cache.kv_heads * passes;
-  const int splits = split_count(tokens * columns, longest, team.size);
+  const int passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES, columns = cache.kv_heads * passes;
+  const int together = std::max(1, MAX_QUERIES / shared), groups = (tokens + together - 1) / together;
+  const int splits = split_count(groups * columns, longest, team.size);
   const Partials partials(op, cache, tokens, splits, context.scratch);
 
   // The last tokens see most: they go first.
-  const int items = tokens * columns * splits;
+  const int items = groups * columns * splits;
   for (int i = context.counters[0].take(1); i < items; i = context.counters[0].take(1)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
-    const int token = tokens - 1 - i / (columns * splits), split = i % splits;
-    const int kv_head = i / splits % columns / passes, h = i / splits % passes * MAX_SHARED;
-    const int end = context.batch.positions[token] + 1, begin = cache.window ? std::max(0, end - cache.window) : 0;
-    // Whole tiles, so that no tile is read by two threads.
-    const int first_tile = begin / KEY_TILE, tiles = (end + KEY_TILE - 1) / KEY_TILE - first_tile;
-    const int from = std::max(begin, (first_tile + tiles * split / splits) * KEY_TILE);
-    const int to = std::min(end, (first_tile + tiles * (split + 1) / splits) * KEY_TILE);
-    const int count = std::min(MAX_SHARED, shared - h);
-    const Attend run = context.kv == KvType::f16 ? attend_for<KvType::f16>(count) : attend_for<KvType::f32>(count);
-    run(op, context, cache, token, kv_head, kv_head * shared + h, from, to, partials, split);
+    const int first = (groups - 1 - i / (columns * splits)) * together, split = i % splits;
+    const int kv_head = i / splits % columns / passes, h = i / splits % passes * MAX_QUERIES;
+    const int heads = std::min(MAX_QUERIES, shared - h), last = std::min(tokens, first + together);
+    const int step = neighbours(context.batch, first, last) ? last - first : 1;
+    for (int token = first; token < last; token += step) {
+      // Whole tiles, so that no tile is read by two threads.
+      const int begin = cache.window ? std::max(0, context.batch.positions[token] + 1 - cache.window) / KEY_TILE : 0;
+      const int tiles = context.batch.positions[token + step - 1] / KEY_TILE + 1 - begin;
+      const Attend run = context.kv == KvType::f16 ? attend_for<KvType::f16>(step * heads) : attend_for<KvType::f32>(step * heads);
+      run(op, context, cache, {token, step, kv_head * shared + h, heads}, kv_head, begin + tiles * split / splits,
+          begin + tiles * (split + 1) / splits, partials, split);
+    }
   }
   team.barrier();
   if (context.stop.load(std::memory_order_relaxed)) return;

@@ -258,7 +258,7 @@ bool TlExecutable::parse(Reader &in) {
     ops.push_back(std::move(op));
   }
   scratch = allocate(scratch_bytes);
-  counters = std::vector<Counter>(ops.size());
+  counters = std::vector<Counter>(ops.size() * COUNTERS);
   return in.ok && in.at == in.end;
 }
 
@@ -303,7 +303,7 @@ void TlExecutable::run(const Team &team) {
   for (auto &table : ropes) fill_rope_table(table, batch, team);
   team.barrier();
   for (size_t i = 0; i < ops.size(); i++) {
-    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i], stop};
+    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], stop};
     kernel_of(ops[i].kind)(ops[i], context, team);
     // One thread reads the flag for all, lest some go on and wait for the others for ever.
     if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed);

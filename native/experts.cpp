@@ -28,31 +28,48 @@ struct Gathered {
   int *starts;
   /** Matrices that have pairs, and how many of them there are. */
   int *active, *active_count;
+  /** [matrices]: where the tiles of each begin. */
+  int *places;
   /** [count]: pairs, those of a matrix side by side. */
   int *pairs;
   /** The source rows as they are, and gathered in the order of the pairs. */
   Activations source, gathered;
   uint8_t *quantized;
+  Forms forms;
   /** [count][outer] for answers that are still to be added. */
   float *answers;
   uint8_t *threads;
   size_t bytes;
 
-  Gathered(uint8_t *scratch, int matrices, int sources, int count, int columns, int outer, int most, int team) {
+  Gathered(uint8_t *scratch, int matrices, int sources, int count, int columns, int outer, int most, int team, const Forms &forms)
+      : forms(forms) {
     Arena arena{scratch};
     starts = arena.take<int>(size_t(matrices) + 1);
     active = arena.take<int>(size_t(matrices));
     active_count = arena.take<int>(1);
+    places = arena.take<int>(size_t(matrices));
     pairs = arena.take<int>(size_t(count));
+    source.columns = gathered.columns = columns;
     source.rounded = nullptr;
     source.rows = arena.take<QuantizedRow>(size_t(sources));
     quantized = arena.take<uint8_t>(QuantizedRow::bytes(columns) * sources);
     gathered.rows = arena.take<QuantizedRow>(size_t(count));
     gathered.x = arena.take<float>(size_t(columns) * count);
     gathered.rounded = arena.take<uint16_t>(size_t(columns) * count);
+    const int padded = count + (TILE_STEP - 1) * std::min(matrices, count);
+    gathered.tiles = Tiles(columns, padded, 0, forms, arena.take<uint8_t>(Tiles::bytes(columns, forms) * padded));
     answers = arena.take<float>(size_t(outer) * count);
     threads = arena.take<uint8_t>(thread_bytes(columns, most) * team);
     bytes = arena.used;
+  }
+
+  int count_of(int matrix) const { return starts[matrix + 1] - starts[matrix]; }
+
+  /** The rows of one matrix. */
+  Activations rows_of(int matrix) const {
+    Activations rows = gathered.from(starts[matrix], places[matrix]);
+    rows.tiles.width = tile_width(count_of(matrix), forms);
+    return rows;
   }
 };
 
@@ -61,8 +78,12 @@ template <class MatrixOf> void sort_pairs(const Gathered &g, int matrices, int c
   std::fill_n(g.starts, matrices + 1, 0);
   for (int i = 0; i < count; i++) g.starts[matrix_of(i) + 1]++;
   *g.active_count = 0;
+  int place = 0;
   for (int m = 0; m < matrices; m++) {
-    if (g.starts[m + 1] > 0) g.active[(*g.active_count)++] = m;
+    const int own = g.starts[m + 1];
+    if (own > 0) g.active[(*g.active_count)++] = m;
+    g.places[m] = place;
+    place += padded_tokens(own);
     g.starts[m + 1] += g.starts[m];
   }
   for (int i = 0; i < count; i++) g.pairs[g.starts[matrix_of(i)]++] = i;
@@ -72,33 +93,33 @@ template <class MatrixOf> void sort_pairs(const Gathered &g, int matrices, int c
 }
 
 /** Source rows to 8 bits, each once however many matrices it meets. */
-void quantize_sources(const Gathered &g, const Tensor &x, int sources, int columns, const Forms &forms, const Team &team) {
-  if (!forms.quantized) return;
+void quantize_sources(const Gathered &g, const Tensor &x, int sources, const Team &team) {
+  if (!g.forms.quantized) return;
   Forms only;
   only.quantized = true;
   Activations a = g.source;
   a.x = x.data;
-  for (int t = team.index; t < sources; t += team.size) a.prepare(t, columns, only, g.quantized);
+  for (int t = team.index; t < sources; t += team.size) a.prepare(t, only, g.quantized);
 }
 
-/** Brings the rows into the order of the pairs; `source_of(pair)` is a pair's row. */
-template <class SourceOf>
-void gather(const Gathered &g, const Tensor &x, int count, int columns, const Forms &forms, const Team &team, SourceOf source_of) {
-  Forms rest = forms;
+/** Brings the rows into the order of the pairs, matrix by matrix; `source_of(pair)` is a pair's row. */
+template <class SourceOf> void gather(const Gathered &g, const Tensor &x, Counter &counter, SourceOf source_of) {
+  Forms rest = g.forms;
   rest.quantized = false;
-  const Share share(count, team);
-  for (int i = share.begin; i < share.end; i++) {
-    const int source = source_of(g.pairs[i]);
-    if (forms.quantized) g.gathered.rows[i] = g.source.rows[source];
-    if (!forms.floats) continue;
-    std::memcpy((float *)g.gathered.x + size_t(i) * columns, x.data + size_t(source) * columns, sizeof(float) * columns);
-    g.gathered.prepare(i, columns, rest, nullptr);
+  const int columns = g.gathered.columns;
+  for (int index = counter.take(1); index < *g.active_count; index = counter.take(1)) {
+    const int matrix = g.active[index], first = g.starts[matrix], count = g.count_of(matrix);
+    for (int i = first; i < first + count; i++) {
+      const int source = source_of(g.pairs[i]);
+      if (g.forms.quantized) g.gathered.rows[i] = g.source.rows[source];
+      if (!g.forms.floats && !g.forms.rounded) continue;
+      std::memcpy((float *)g.gathered.x + size_t(i) * columns, x.data + size_t(source) * columns, sizeof(float) * columns);
+      g.gathered.prepare(i, rest, nullptr);
+    }
+    if (count < PANEL_FROM) continue;
+    const Activations rows = g.rows_of(matrix);
+    for (int t = 0; t < count; t += rows.tiles.width) rows.pack(t, std::min(rows.tiles.width, count - t), t, g.forms);
   }
-}
-
-/** Rows [first, first + n) of the gathered ones. */
-Activations part_of(const Activations &a, int first, int columns) {
-  return {a.x + size_t(first) * columns, a.rounded + size_t(first) * columns, a.rows + first};
 }
 
 /** A matrix within a weight: `rows` rows from `first` on. */
@@ -135,12 +156,14 @@ int chunk_rows(int columns) { return std::max(1, CHUNK_WEIGHTS / columns / FW) *
 Gathered expert_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
   const int outer = op.parts[0].weight.rows / op.experts, columns = op.parts[0].weight.columns;
   const int count = tokens * op.used;
-  return Gathered(scratch, op.experts, op.sum ? count : tokens, count, columns, op.sum ? outer : 0, tokens, threads);
+  return Gathered(scratch, op.experts, op.sum ? count : tokens, count, columns, op.sum ? outer : 0, tokens, threads, forms_of(op.parts));
 }
 
 Gathered head_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
   const int count = tokens * op.heads;
-  return Gathered(scratch, op.heads, count, count, op.table.columns, 0, tokens, threads);
+  Forms forms;
+  add_forms(forms, op.table.type);
+  return Gathered(scratch, op.heads, count, count, op.table.columns, 0, tokens, threads, forms);
 }
 
 } // namespace
@@ -160,13 +183,12 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
   const float *routed = op.inputs[1].data;
   const Gathered g = expert_scratch(op, context.scratch, tokens, team.size);
   const int columns = op.parts[0].weight.columns;
-  const Forms forms(op.parts);
   const auto expert_of = [&](int pair) { return int(routed[size_t(pair / used) * 2 * used + pair % used]); };
 
   if (team.index == 0) sort_pairs(g, op.experts, count, expert_of);
-  quantize_sources(g, x, op.sum ? count : tokens, columns, forms, team);
+  quantize_sources(g, x, op.sum ? count : tokens, team);
   team.barrier();
-  gather(g, x, count, columns, forms, team, [&](int pair) { return op.sum ? pair : pair / used; });
+  gather(g, x, context.counters[1], [&](int pair) { return op.sum ? pair : pair / used; });
   team.barrier();
 
   const auto rows_of = [&](int part) { return op.parts[part].weight.rows / op.experts; };
@@ -177,7 +199,7 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
     const Output output{op.sum ? g.answers : part.output.data, rows, nullptr, nullptr, g.pairs + first};
-    multiply(matrix_of(part.weight, size_t(piece.matrix) * rows, rows), piece.begin, piece.end, part_of(g.gathered, first, columns),
+    multiply(matrix_of(part.weight, size_t(piece.matrix) * rows, rows), piece.begin, piece.end, g.rows_of(piece.matrix),
              g.starts[piece.matrix + 1] - first, output, memory);
   }
   if (!op.sum) return;
@@ -227,13 +249,10 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
   if (tokens == 0) return;
   const Tensor &x = op.inputs[0];
   const Gathered g = head_scratch(op, context.scratch, tokens, team.size);
-  Forms forms;
-  forms.add(op.table.type);
-
   if (team.index == 0) sort_pairs(g, op.heads, count, [&](int pair) { return pair % op.heads; });
-  quantize_sources(g, x, count, columns, forms, team);
+  quantize_sources(g, x, count, team);
   team.barrier();
-  gather(g, x, count, columns, forms, team, [](int pair) { return pair; });
+  gather(g, x, context.counters[1], [](int pair) { return pair; });
   team.barrier();
 
   const int rows = op.head_rows.rows;
@@ -243,7 +262,7 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
     if (context.stop.load(std::memory_order_relaxed)) return;
     const int first = g.starts[piece.matrix];
     const size_t row = size_t(piece.matrix) * op.head_rows.stride + op.head_rows.first;
-    multiply(matrix_of(op.table, row, rows), piece.begin, piece.end, part_of(g.gathered, first, columns), tokens,
+    multiply(matrix_of(op.table, row, rows), piece.begin, piece.end, g.rows_of(piece.matrix), tokens,
              {op.outputs[0].data, rows, nullptr, nullptr, g.pairs + first}, memory);
   }
 }

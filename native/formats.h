@@ -1,5 +1,5 @@
 // Block formats with a hand-written dot product: each unpacks up to 256 weights of a row to bytes and scales.
-// weight = d · q + m, with d and m for every 32 weights, or for every 16 where the format has it so.
+// weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so.
 #pragma once
 #include "decode.gen.h"
 #include "simd.h"
@@ -14,8 +14,11 @@ struct Unpacked {
   F8 m, m_high;
 };
 
-/** What follows from `d` alone for formats whose bytes count from an offset. */
-template <int offset> inline F8 minus_offset(F8 d) { return f8_mul(d, f8_set(float(-offset))); }
+/** For formats whose bytes count from an offset: as minima, which follow from d alone. */
+template <class Format> inline void set_minima(Unpacked &u) {
+  u.m = f8_mul(u.d, f8_set(float(-Format::offset)));
+  if constexpr (Format::halves) u.m_high = f8_mul(u.d_high, f8_set(float(-Format::offset)));
+}
 
 /** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
 template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
@@ -31,6 +34,7 @@ template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
 
 struct Q8_0 {
   static constexpr int bytes = 34, length = 32;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_load(p + bytes * i + 2) : b32_zero();
@@ -40,16 +44,17 @@ struct Q8_0 {
 
 struct Q4_0 {
   static constexpr int bytes = 18, length = 32;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static constexpr int offset = 8;
+  static constexpr bool is_signed = false, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 2) : b32_zero();
     u.d = gather_halves<bytes>(p, count);
-    u.m = minus_offset<8>(u.d);
   }
 };
 
 struct Q4_1 {
   static constexpr int bytes = 20, length = 32;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 4) : b32_zero();
@@ -60,19 +65,20 @@ struct Q4_1 {
 
 struct Q5_0 {
   static constexpr int bytes = 22, length = 32;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
+  static constexpr int offset = 16;
+  static constexpr bool is_signed = false, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) {
       const uint8_t *b = p + bytes * i;
       u.q[i] = i < count ? b32_or(b32_nibbles(b + 6), b32_bits_to_16(load_unaligned<uint32_t>(b + 2))) : b32_zero();
     }
     u.d = gather_halves<bytes>(p, count);
-    u.m = minus_offset<16>(u.d);
   }
 };
 
 struct Q5_1 {
   static constexpr int bytes = 24, length = 32;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) {
@@ -97,6 +103,7 @@ inline void unpack_pairs(B32 raw, B32 *q) {
 
 struct Q2_K {
   static constexpr int bytes = 84, length = 256;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = true;
   static inline void unpack(const uint8_t *p, int, Unpacked &u) {
     unpack_pairs(b32_load(p + 16), u.q);
@@ -113,7 +120,8 @@ struct Q2_K {
 
 struct Q3_K {
   static constexpr int bytes = 110, length = 256;
-  static constexpr bool is_signed = false, has_min = true, halves = true;
+  static constexpr int offset = 4;
+  static constexpr bool is_signed = false, has_min = false, halves = true;
   template <int i> static inline void add_high(B32 high, Unpacked &u) {
     u.q[i] = b32_or(u.q[i], b32_shl<2>(b32_and(b32_shr<i>(high), 1)));
   }
@@ -137,8 +145,6 @@ struct Q3_K {
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 108)));
     u.d = f8_mul(d, f8_from_6bit_word((lower & nibbles) | low << 4));
     u.d_high = f8_mul(d, f8_from_6bit_word((lower >> 4 & nibbles) | high_scales << 4));
-    u.m = minus_offset<4>(u.d);
-    u.m_high = minus_offset<4>(u.d_high);
   }
 };
 
@@ -159,6 +165,7 @@ inline void unpack_kscales(const uint8_t *p, Unpacked &u) {
 
 struct Q4_K {
   static constexpr int bytes = 144, length = 256;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
   static inline void unpack(const uint8_t *p, int, Unpacked &u) {
     for (int i = 0; i < 4; i++) {
@@ -172,6 +179,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr int bytes = 176, length = 256;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
   template <int i> static inline void unpack_pair(const uint8_t *p, B32 high, Unpacked &u) {
     const B32 raw = b32_load(p + 48 + 32 * i);
@@ -190,7 +198,8 @@ struct Q5_K {
 
 struct Q6_K {
   static constexpr int bytes = 210, length = 256;
-  static constexpr bool is_signed = false, has_min = true, halves = true;
+  static constexpr int offset = 32;
+  static constexpr bool is_signed = false, has_min = false, halves = true;
   static inline void unpack(const uint8_t *p, int, Unpacked &u) {
     for (int h = 0; h < 2; h++) {
       const B32 a = b32_load(p + 64 * h), b = b32_load(p + 64 * h + 32), high = b32_load(p + 128 + 32 * h);
@@ -203,8 +212,6 @@ struct Q6_K {
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 208)));
     u.d = f8_mul(d, f8_from_s8(p + 192));
     u.d_high = f8_mul(d, f8_from_s8(p + 200));
-    u.m = minus_offset<32>(u.d);
-    u.m_high = minus_offset<32>(u.d_high);
   }
 };
 
@@ -226,6 +233,7 @@ inline uint64_t spread_pairs(uint16_t pairs) {
 
 struct IQ4_NL {
   static constexpr int bytes = 18, length = 32;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_lookup(iq4_values, b32_nibbles(p + bytes * i + 2)) : b32_zero();
@@ -235,6 +243,7 @@ struct IQ4_NL {
 
 struct IQ4_XS {
   static constexpr int bytes = 136, length = 256;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int, Unpacked &u) {
     for (int i = 0; i < 8; i++) u.q[i] = b32_lookup(iq4_values, b32_nibbles(p + 8 + 16 * i));
@@ -245,6 +254,7 @@ struct IQ4_XS {
 
 struct MXFP4 {
   static constexpr int bytes = 17, length = 32;
+  static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
   static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
     uint64_t exponents = 0;

@@ -19,28 +19,37 @@ void round_to_bf16(const float *x, uint16_t *out, int columns) {
 
 /** Where the prepared activations lie in the operation's scratch. */
 struct Prepared : Activations {
+  Forms forms;
   float *normed;
   uint8_t *quantized;
   uint8_t *threads;
 
-  Prepared(const Op &op, uint8_t *scratch, int count) {
-    const int columns = op.inputs[0].columns;
+  Prepared(const Op &op, uint8_t *scratch, int count) : forms(forms_of(op.parts)) {
+    columns = op.inputs[0].columns;
     normed = (float *)scratch;
     x = op.norm ? normed : op.inputs[0].data;
-    rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * count : 0));
-    quantized = (uint8_t *)(rows + count);
-    rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * count);
-    threads = (uint8_t *)(rounded + size_t(columns) * count);
+    const size_t padded = padded_tokens(count);
+    rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * padded : 0));
+    quantized = (uint8_t *)(rows + padded);
+    rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * padded);
+    uint8_t *packed = (uint8_t *)(rounded + size_t(columns) * padded);
+    packed += (64 - uintptr_t(packed) % 64) % 64;
+    if (count >= PANEL_FROM) tiles = Tiles(columns, int(padded), tile_width(count, forms), forms, packed);
+    threads = packed + Tiles::bytes(columns, forms) * padded;
+    threads += (64 - uintptr_t(threads) % 64) % 64;
   }
 };
 
 void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
-  const int columns = op.inputs[0].columns;
-  const Forms forms(op.parts);
-  for (int t = team.index; t < count; t += team.size) {
-    const float *x = op.inputs[0].data + size_t(t) * columns;
-    if (op.norm) normalize(x, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
-    a.prepare(t, columns, forms, a.quantized);
+  const int columns = a.columns, width = count < PANEL_FROM ? 1 : a.tiles.width;
+  const Share share((count + width - 1) / width, team);
+  for (int first = share.begin * width; first < std::min(count, share.end * width); first += width) {
+    const int end = std::min(count, first + width);
+    for (int t = first; t < end; t++) {
+      if (op.norm) normalize(op.inputs[0].data + size_t(t) * columns, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
+      a.prepare(t, a.forms, a.quantized);
+    }
+    if (count >= PANEL_FROM) a.pack(first, end - first, first, a.forms);
   }
 }
 
@@ -54,29 +63,62 @@ void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int 
 }
 
 template <class Format>
-void by_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+void by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
   int t = 0;
   for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
   for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
   for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
 }
 
-template <class Format>
-void by_panels(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
+/** One panel times one tile of `count` tokens, of which the first is `token`. */
+template <class Kind, int tokens>
+void multiply_tile(const Panel &panel, const PanelPlace &place, const Tiles &x, int token, int count, const Output &output, float *sums, Ahead &ahead) {
+  F acc[tokens];
+  TL_UNROLL
+  for (int t = 0; t < tokens; t++) acc[t] = place.from == 0 ? f_set(0) : f_load(sums + t * FW);
+  Kind::template add<tokens>(panel, x, token, place.from, place.to, acc, ahead);
+  if (place.to < x.columns) {
+    TL_UNROLL
+    for (int t = 0; t < tokens; t++) f_store(sums + t * FW, acc[t]);
+    return;
+  }
+  TL_UNROLL
+  for (int t = 0; t < tokens; t++)
+    if (t < count) output.put_rows(token + t, place.row, place.rows, acc[t]);
+}
+
+/** The place that follows; one without rows behind the last. */
+template <class Kind> PanelPlace next_place(PanelPlace place, int end, int columns) {
+  place.from = place.to;
+  if (place.from == columns) {
+    place.from = 0;
+    place.row += place.rows;
+    place.rows = std::min(FW, end - place.row);
+  }
+  place.to = std::min(columns, place.from + Kind::columns);
+  return place;
+}
+
+template <class Kind>
+void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int count, const Output &output, uint8_t *memory) {
   Panel &panel = *(Panel *)memory;
   float *sums = (float *)(memory + sizeof(Panel));
-  for (int row = begin; row < end; row += FW) {
-    const int rows = std::min(FW, end - row);
-    std::fill(sums, sums + size_t(count) * FW, 0.0f);
-    for (int from = 0; from < w.columns; from += PANEL_COLUMNS) {
-      unpack_panel<Format>(w.data + w.row_bytes * row, w.row_bytes, rows, w.columns, from, panel);
-      int t = 0;
-      for (; t + PANEL_TOKENS <= count; t += PANEL_TOKENS)
-        multiply_panel<Format, PANEL_TOKENS>(panel, a.rows + t, w.columns, from, sums + size_t(t) * FW);
-      for (; t < count; t++) multiply_panel<Format, 1>(panel, a.rows + t, w.columns, from, sums + size_t(t) * FW);
+  PanelPlace place{begin, std::min(FW, end - begin), 0, std::min(w.columns, Kind::columns)};
+  while (place.row < end) {
+    Kind::unpack(w, place, panel);
+    const PanelPlace next = next_place<Kind>(place, end, w.columns);
+    Ahead ahead(w, next, Kind::steps);
+    for (int t = 0; t < count; t += tiles.width) {
+      const int left = std::min(tiles.width, count - t);
+      switch (padded_tokens(left)) {
+      case 4: multiply_tile<Kind, 4>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
+#if defined(__AVX512F__)
+      case 8: multiply_tile<Kind, 8>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
+      case 12: multiply_tile<Kind, 12>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
+#endif
+      }
     }
-    for (int t = 0; t < count; t++)
-      for (int r = 0; r < rows; r++) output.put(t, row + r, sums[size_t(t) * FW + r]);
+    place = next;
   }
 }
 
@@ -114,31 +156,6 @@ struct BF16Row : F32Row {
 };
 #endif
 
-/** `rows` rows of weights times `tokens` tokens, with all sums in registers. */
-template <class Row, int rows, int tokens>
-inline void float_tile(const Weight &w, int row, const typename Row::X *x, int first_token, const Output &output) {
-  const int columns = w.columns;
-  const uint8_t *p = w.data + w.row_bytes * row;
-  F acc[rows][tokens];
-  for (auto &line : acc)
-    for (auto &a : line) a = f_set(0);
-  int i = 0;
-  for (; i + Row::step <= columns; i += Row::step) {
-    typename Row::V xs[tokens];
-    for (int t = 0; t < tokens; t++) xs[t] = Row::load_x(x + size_t(t) * columns + i);
-    for (int r = 0; r < rows; r++) {
-      const typename Row::V weights = Row::load(p + w.row_bytes * r + size_t(i) * Row::bytes);
-      for (int t = 0; t < tokens; t++) acc[r][t] = Row::add_product(weights, xs[t], acc[r][t]);
-    }
-  }
-  for (int r = 0; r < rows; r++)
-    for (int t = 0; t < tokens; t++) {
-      float sum = f_sum(acc[r][t]);
-      for (int j = i; j < columns; j++) sum += Row::product(p + w.row_bytes * r + size_t(j) * Row::bytes, x[size_t(t) * columns + j]);
-      output.put(first_token + t, row + r, sum);
-    }
-}
-
 /** One row for one token: four sums in flight, and nothing but the row's own stream to read. */
 template <class Row> inline float float_dot(const uint8_t *p, const typename Row::X *x, int columns) {
   constexpr int step = Row::step;
@@ -157,28 +174,16 @@ template <class Row> inline float float_dot(const uint8_t *p, const typename Row
   return sum;
 }
 
+/** A few tokens one after the other, so that each has the digits that it has alone. */
 template <class Row>
-void by_floats(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
-  const int columns = w.columns;
-  // A few tokens one after the other, so that each has the digits that it has alone.
-  if (count < PANEL_FROM) {
-    for (int row = begin; row < end; row++)
-      for (int t = 0; t < count; t++)
-        output.put(t, row, float_dot<Row>(w.data + w.row_bytes * row, x + size_t(t) * columns, columns));
-    return;
-  }
-  int row = begin;
-  for (; row + 4 <= end; row += 4) {
-    int t = 0;
-    for (; t + 3 <= count; t += 3) float_tile<Row, 4, 3>(w, row, x + size_t(t) * columns, t, output);
-    for (; t < count; t++) float_tile<Row, 4, 1>(w, row, x + size_t(t) * columns, t, output);
-  }
-  for (; row < end; row++)
-    for (int t = 0; t < count; t++) float_tile<Row, 1, 1>(w, row, x + size_t(t) * columns, t, output);
+void by_float_rows(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
+  for (int row = begin; row < end; row++)
+    for (int t = 0; t < count; t++)
+      output.put(t, row, float_dot<Row>(w.data + w.row_bytes * row, x + size_t(t) * w.columns, w.columns));
 }
 
 /** Rows of any format, as floats. */
-void by_decoded(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory) {
+void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory) {
   const size_t row_bytes = sizeof(float) * w.columns;
   for (int row = begin; row < end; row += DECODED_ROWS) {
     const int rows = std::min(DECODED_ROWS, end - row);
@@ -186,23 +191,76 @@ void by_decoded(const Weight &w, int begin, int end, const float *x, int count, 
     const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
     Output shifted = output;
     shifted.first_row = row;
-    by_floats<F32Row>(decoded, 0, rows, x, count, shifted);
+    by_float_rows<F32Row>(decoded, 0, rows, x, count, shifted);
   }
 }
 
-template <class Format>
-void by_quantized(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
-  if (count < PANEL_FROM) by_rows<Format>(w, begin, end, a, count, output);
-  else by_panels<Format>(w, begin, end, a, count, output, memory);
+struct DecodedSource {
+  static void load(const Weight &w, const uint8_t *p, int count, float *out) { decode_row(w.type, p, count, out); }
+};
+
+void by_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
+  switch (w.type) {
+  case Type::F32: return by_float_rows<F32Row>(w, begin, end, a.x, count, o);
+  case Type::F16: return by_float_rows<F16Row>(w, begin, end, a.x, count, o);
+#if defined(TL_BF16_DOT)
+  case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.rounded, count, o);
+#else
+  case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.x, count, o);
+#endif
+#define TL_ROWS(name) \
+  case Type::name: return by_quantized_rows<name>(w, begin, end, a, count, o);
+    TL_FOR_EACH_DOT(TL_ROWS)
+#undef TL_ROWS
+  default: return by_decoded_rows(w, begin, end, a.x, count, o, memory);
+  }
+}
+
+void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
+  switch (w.type) {
+  case Type::F32: return by_panels<FloatPanel<F32Source>>(w, begin, end, x, count, o, memory);
+  case Type::F16: return by_panels<FloatPanel<F16Source>>(w, begin, end, x, count, o, memory);
+#if defined(TL_BF16_DOT)
+  case Type::BF16: return by_panels<RoundedPanel>(w, begin, end, x, count, o, memory);
+#else
+  case Type::BF16: return by_panels<FloatPanel<BF16Source>>(w, begin, end, x, count, o, memory);
+#endif
+#define TL_PANELS(name) \
+  case Type::name: return by_panels<QuantizedPanel<name>>(w, begin, end, x, count, o, memory);
+    TL_FOR_EACH_DOT(TL_PANELS)
+#undef TL_PANELS
+  default: return by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
+  }
 }
 
 } // namespace
 
-Forms::Forms(const std::vector<MatmulPart> &parts) {
-  for (auto &part : parts) add(part.weight.type);
+void add_forms(Forms &forms, Type type) {
+  switch (type) {
+#define TL_FORMS(name) \
+  case Type::name: forms.quantized = true; \
+    forms.halves |= name::halves; \
+    return;
+    TL_FOR_EACH_DOT(TL_FORMS)
+#undef TL_FORMS
+#if defined(TL_BF16_DOT)
+  case Type::BF16: forms.rounded = true; return;
+#endif
+  default: forms.floats = true;
+  }
 }
 
-void Activations::prepare(int t, int columns, const Forms &forms, uint8_t *memory) const {
+Forms forms_of(const std::vector<MatmulPart> &parts) {
+  Forms forms;
+  for (auto &part : parts) add_forms(forms, part.weight.type);
+  return forms;
+}
+
+size_t Activations::row_bytes(int columns, const Forms &forms) {
+  return sizeof(QuantizedRow) + QuantizedRow::bytes(columns) + sizeof(uint16_t) * columns + Tiles::bytes(columns, forms);
+}
+
+void Activations::prepare(int t, const Forms &forms, uint8_t *memory) const {
   const float *from = x + size_t(t) * columns;
 #if defined(TL_BF16_DOT)
   if (forms.rounded) round_to_bf16(from, rounded + size_t(t) * columns, columns);
@@ -212,44 +270,41 @@ void Activations::prepare(int t, int columns, const Forms &forms, uint8_t *memor
   rows[t].quantize(from, columns);
 }
 
+void Activations::pack(int first, int count, int place, const Forms &forms) const {
+  const Tiles tile = tiles.from(place);
+  if (forms.quantized) tile.pack_quantized(count, [&](int t) { return rows[first + t]; });
+  if (forms.rounded) tile.pack_rounded(count, [&](int t) { return rounded + size_t(first + t) * columns; });
+  if (forms.floats) tile.pack_floats(count, [&](int t) { return x + size_t(first + t) * columns; });
+}
+
+Activations Activations::from(int first, int place) const {
+  return {columns, x + size_t(first) * columns, rounded + size_t(first) * columns, rows + first, tiles.from(place)};
+}
+
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
-  switch (w.type) {
-  case Type::F32: return by_floats<F32Row>(w, begin, end, a.x, count, o);
-  case Type::F16: return by_floats<F16Row>(w, begin, end, a.x, count, o);
-#if defined(TL_BF16_DOT)
-  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.rounded, count, o);
-#else
-  case Type::BF16: return by_floats<BF16Row>(w, begin, end, a.x, count, o);
-#endif
-#define TL_MULTIPLY(name) \
-  case Type::name: return by_quantized<name>(w, begin, end, a, count, o, memory);
-    TL_FOR_EACH_DOT(TL_MULTIPLY)
-#undef TL_MULTIPLY
-  default: return by_decoded(w, begin, end, a.x, count, o, memory);
-  }
+  if (count < PANEL_FROM) by_rows(w, begin, end, a, count, o, memory);
+  else by_panels(w, begin, end, a.tiles, count, o, memory);
 }
 
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
-  const size_t count = op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows;
-  const size_t columns = op.inputs[0].columns;
-  const size_t floats = (sizeof(float) + sizeof(uint16_t)) * columns;
-  const size_t row = floats + sizeof(QuantizedRow) + QuantizedRow::bytes(int(columns));
-  return row * count + 64 + thread_bytes(int(columns), int(count)) * threads;
+  const size_t count = padded_tokens(op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows);
+  const int columns = op.inputs[0].columns;
+  const size_t row = sizeof(float) * columns + Activations::row_bytes(columns, forms_of(op.parts));
+  return row * count + 128 + thread_bytes(columns, int(count)) * threads;
 }
 
 void matmul(const Op &op, const Context &context, const Team &team) {
   const int count = context.batch.count(op.inputs[0].rows);
   if (count == 0) return;
   const Prepared a(op, context.scratch, count);
-  uint8_t *memory = (uint8_t *)(((uintptr_t)a.threads + 63) / 64 * 64) + thread_bytes(op.inputs[0].columns, count) * team.index;
+  uint8_t *memory = a.threads + thread_bytes(a.columns, count) * team.index;
   prepare(op, a, count, team);
   team.barrier();
 
   // Parts one after the other, each in chunks of whole panels, from one counter.
-  const int columns = op.inputs[0].columns;
   int all = 0;
   for (auto &part : op.parts) all += part.weight.rows;
-  int rows = CHUNK_WEIGHTS / columns;
+  int rows = CHUNK_WEIGHTS / a.columns;
   if (count < PANEL_FROM) rows = std::max(rows, all / (READING_CHUNKS * team.size));
   const int chunk = std::max(1, rows / FW) * FW;
   int chunks = 0;

@@ -1,12 +1,10 @@
 // What matmuls of every kind share: activations in the forms that kernels read, and rows of one weight times some of them.
 #pragma once
-#include "gemm.h"
 #include "kernels.h"
+#include "panels.h"
 
 namespace tl {
 
-/** Fewer tokens go row by row, more go by panels. */
-constexpr int PANEL_FROM = 8;
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 17;
 
@@ -17,40 +15,28 @@ constexpr int DECODED_ROWS = 4;
 #define TL_FOR_EACH_DOT(X) \
   X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
 
-inline bool has_dot(Type type) {
-  switch (type) {
-#define TL_HAS(name) case Type::name:
-    TL_FOR_EACH_DOT(TL_HAS)
-#undef TL_HAS
-    return true;
-  default: return false;
-  }
-}
-
-/** In which forms the weights want their activations, beside plain floats. */
-struct Forms {
-  bool floats = false, rounded = false, quantized = false;
-
-  Forms() = default;
-  explicit Forms(const std::vector<MatmulPart> &parts);
-  void add(Type type) {
-    if (has_dot(type)) quantized = true;
-    else floats = true;
-#if defined(TL_BF16_DOT)
-    if (type == Type::BF16) rounded = true;
-#endif
-  }
-};
+/** Adds the forms that weights of this type want. */
+void add_forms(Forms &forms, Type type);
+Forms forms_of(const std::vector<MatmulPart> &parts);
 
 /** Rows of activations, one after the other, in as many forms as are wanted. */
 struct Activations {
+  int columns;
   const float *x;
   /** In bf16, where the processor multiplies that. */
   uint16_t *rounded;
   QuantizedRow *rows;
+  /** If there are enough of them for panels. */
+  Tiles tiles;
 
+  /** Bytes of a row's forms, tiles included. */
+  static size_t row_bytes(int columns, const Forms &forms);
   /** Makes the other forms of row t; `memory` is for the quantized rows, from the first on. */
-  void prepare(int t, int columns, const Forms &forms, uint8_t *memory) const;
+  void prepare(int t, const Forms &forms, uint8_t *memory) const;
+  /** Packs prepared rows [first, first + count), a tile that begins at place `place`. */
+  void pack(int first, int count, int place, const Forms &forms) const;
+  /** Rows from `first` on, whose tiles begin at place `place`. */
+  Activations from(int first, int place) const;
 };
 
 /** Where results go, and what is added to them. */
@@ -73,11 +59,25 @@ struct Output {
     if (residual) value += residual[at];
     data[at] = value;
   }
+  /** Rows [row, row + count) of up to FW. */
+  void put_rows(int token, int row, int count, F values) const {
+    if (count < FW) {
+      float lanes[FW];
+      f_store(lanes, values);
+      for (int i = 0; i < count; i++) put(token, row + i, lanes[i]);
+      return;
+    }
+    row += first_row;
+    const size_t at = size_t(places ? places[token] : token) * columns + row;
+    if (bias) values = f_add(values, f_load(bias + row));
+    if (residual) values = f_add(values, f_load(residual + at));
+    f_store(data + at, values);
+  }
 };
 
 /** Bytes that a thread needs to multiply by `count` rows of `columns` activations: a panel with its sums, or decoded rows. */
 inline size_t thread_bytes(int columns, int count) {
-  const size_t panel = sizeof(Panel) + sizeof(float) * FW * count, decoded = sizeof(float) * columns * DECODED_ROWS;
+  const size_t panel = sizeof(Panel) + sizeof(float) * FW * padded_tokens(count), decoded = sizeof(float) * columns * DECODED_ROWS;
   return ((panel > decoded ? panel : decoded) + 63) / 64 * 64;
 }
 

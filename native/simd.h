@@ -12,18 +12,27 @@
 #include "simd_portable.h"
 #endif
 
+/** Loops over registers: unless they are gone, so are the registers. */
+#if defined(__GNUC__)
+#define TL_UNROLL _Pragma("GCC unroll 16")
+#else
+#define TL_UNROLL
+#endif
+
 namespace tl {
 
 #if !defined(__AVX2__)
-/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; each word is xored with `flip`. */
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; `add` is added to each byte. */
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   for (int column = 0; column < FW; column++)
-    for (int r = 0; r < FW; r++) {
-      uint32_t word;
-      std::memcpy(&word, from + stride * r + 4 * column, 4);
-      word ^= flip;
-      std::memcpy(to + 4 * (FW * column + r), &word, 4);
-    }
+    for (int r = 0; r < FW; r++)
+      for (int i = 0; i < 4; i++) to[4 * (FW * column + r) + i] = uint8_t(from[stride * r + 4 * column + i] + add);
+}
+/** Four words of each of four rows: words i of all rows side by side at to + i · stride. */
+inline void transpose4(const void *a, const void *b, const void *c, const void *d, void *to, size_t stride) {
+  const void *rows[4] = {a, b, c, d};
+  for (int i = 0; i < 4; i++)
+    for (int r = 0; r < 4; r++) std::memcpy((uint8_t *)to + stride * i + 4 * r, (const uint8_t *)rows[r] + 4 * i, 4);
 }
 #endif
 

@@ -161,9 +161,9 @@ inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _M
 inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
 #endif
 
-/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; each word is xored with `flip`. */
+/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; `add` is added to each byte. */
 #if defined(__AVX512F__)
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   __m512i a[16], b[16];
   for (int r = 0; r < 16; r++) a[r] = _mm512_loadu_si512(from + stride * r);
   // Words of neighbouring rows side by side, then of four rows, then of eight, then of all.
@@ -181,15 +181,15 @@ inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uin
       b[r + i] = _mm512_shuffle_i32x4(a[r + i], a[r + 4 + i], 0x88);
       b[r + 4 + i] = _mm512_shuffle_i32x4(a[r + i], a[r + 4 + i], 0xdd);
     }
-  const __m512i flips = _mm512_set1_epi32(int(flip));
-  const auto put = [&](int column, __m512i words) { _mm512_storeu_si512(to + 64 * column, _mm512_xor_si512(words, flips)); };
+  const __m512i more = _mm512_set1_epi8(char(add));
+  const auto put = [&](int column, __m512i words) { _mm512_storeu_si512(to + 64 * column, _mm512_add_epi8(words, more)); };
   for (int i = 0; i < 8; i++) {
     put(i, _mm512_shuffle_i32x4(b[i], b[i + 8], 0x88));
     put(i + 8, _mm512_shuffle_i32x4(b[i], b[i + 8], 0xdd));
   }
 }
 #else
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint32_t flip) {
+inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   __m256i a[8], b[8];
   for (int r = 0; r < 8; r++) a[r] = _mm256_loadu_si256((const __m256i *)(from + stride * r));
   for (int r = 0; r < 8; r += 2) {
@@ -201,14 +201,21 @@ inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uin
       a[r + 2 * i] = _mm256_unpacklo_epi64(b[r + i], b[r + 2 + i]);
       a[r + 2 * i + 1] = _mm256_unpackhi_epi64(b[r + i], b[r + 2 + i]);
     }
-  const __m256i flips = _mm256_set1_epi32(int(flip));
-  const auto put = [&](int column, __m256i words) { _mm256_storeu_si256((__m256i *)(to + 32 * column), _mm256_xor_si256(words, flips)); };
+  const __m256i more = _mm256_set1_epi8(char(add));
+  const auto put = [&](int column, __m256i words) { _mm256_storeu_si256((__m256i *)(to + 32 * column), _mm256_add_epi8(words, more)); };
   for (int i = 0; i < 4; i++) {
     put(i, _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));
     put(i + 4, _mm256_permute2x128_si256(a[i], a[i + 4], 0x31));
   }
 }
 #endif
+
+/** Four words of each of four rows: words i of all rows side by side at to + i · stride. */
+inline void transpose4(const void *a, const void *b, const void *c, const void *d, void *to, size_t stride) {
+  __m128 rows[4] = {_mm_loadu_ps((const float *)a), _mm_loadu_ps((const float *)b), _mm_loadu_ps((const float *)c), _mm_loadu_ps((const float *)d)};
+  _MM_TRANSPOSE4_PS(rows[0], rows[1], rows[2], rows[3]);
+  for (int i = 0; i < 4; i++) _mm_storeu_ps((float *)((uint8_t *)to + stride * i), rows[i]);
+}
 
 #if defined(__AVX512BF16__)
 #define TL_BF16_DOT 1
@@ -217,6 +224,13 @@ using BF = __m512bh;
 inline BF bf_load(const void *p) {
   BF r;
   std::memcpy(&r, p, 64);
+  return r;
+}
+/** One pair in all places. */
+inline BF bf_set(const void *pair) {
+  const __m512i all = _mm512_set1_epi32(*(const int32_t *)pair);
+  BF r;
+  std::memcpy(&r, &all, 64);
   return r;
 }
 /** acc[i] + a[2i] · b[2i] + a[2i+1] · b[2i+1] */
@@ -254,11 +268,17 @@ inline int quantize32(const float *x, int8_t *q, float &d) {
 /** FW sums, one a row of a panel. */
 #if defined(__AVX512VNNI__)
 using P = __m512i;
-/** Whether panels hold Q8_0 as bytes from 0 to 255, with an offset of 128. */
+/** Whether panels may hold bytes from 0 to 255. */
 constexpr bool PANEL_UNSIGNED = true;
 inline P p_zero() { return _mm512_setzero_si512(); }
+inline P p_set(const int32_t *value) { return _mm512_set1_epi32(*value); }
 /** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; w unsigned. */
 template <bool> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
+#if defined(__GNUC__)
+  // Compilers load what the instruction can spread by itself.
+  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(_mm512_loadu_si512(w)), "m"(*(const int32_t *)x));
+  return acc;
+#endif
   int32_t four;
   std::memcpy(&four, x, 4);
   return _mm512_dpbusd_epi32(acc, _mm512_loadu_si512(w), _mm512_set1_epi32(four));
@@ -266,9 +286,10 @@ template <bool> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
 inline F p_float(P a) { return _mm512_cvtepi32_ps(a); }
 #else
 using P = I8;
-/** Whether panels hold Q8_0 as bytes from 0 to 255, with an offset of 128. */
+/** Whether panels may hold bytes from 0 to 255. */
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
+inline P p_set(const int32_t *value) { return {_mm256_set1_epi32(*value)}; }
 /** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
 template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
   int32_t four;

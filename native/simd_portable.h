@@ -134,9 +134,10 @@ inline int quantize32(const float *x, int8_t *q, float &d) {
 
 /** FW sums, one a row of a panel. */
 using P = I8;
-/** Whether panels hold Q8_0 as bytes from 0 to 255, with an offset of 128. */
+/** Whether panels may hold bytes from 0 to 255. */
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
+inline P p_set(const int32_t *value) { P r; for (auto &x : r.v) x = *value; return r; }
 /** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
 template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
   for (int r = 0; r < 8; r++)

@@ -1,0 +1,177 @@
+// Activations in the forms that weights are multiplied with: rows in 8 bits for a few tokens, tiles of tokens side by
+// side for panels.
+#pragma once
+#include "simd.h"
+#include <cstddef>
+
+namespace tl {
+
+/** Runs of 32, rounded up to whole groups of eight: what the arrays of a QuantizedRow hold. */
+inline int padded_runs(int columns) { return (columns + 255) / 256 * 8; }
+
+/** One token's activations: q · d by runs of 32, and d · Σq for formats with an offset or a minimum. */
+struct QuantizedRow {
+  int8_t *q;
+  /** By runs of 32. */
+  float *d, *sum;
+  /** By runs of 16. */
+  float *d16, *sum16;
+  /** Σq by runs of 16. */
+  int32_t *total16;
+
+  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (32 + 8 * sizeof(float)); }
+
+  static QuantizedRow at(uint8_t *memory, int columns) {
+    const int runs = padded_runs(columns);
+    float *floats = (float *)(memory + size_t(runs) * 32);
+    return {(int8_t *)memory, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, (int32_t *)(floats + 6 * runs)};
+  }
+
+  /** Columns must be a multiple of 32. */
+  void quantize(const float *x, int columns) const {
+    const int runs = columns / 32, padded = padded_runs(columns);
+    for (int i = 0; i < runs; i++) {
+      const int total = quantize32(x + 32 * i, q + 32 * i, d[i]);
+      int first = 0;
+      for (int j = 0; j < 16; j++) first += q[32 * i + j];
+      sum[i] = d[i] * float(total);
+      d16[2 * i] = d16[2 * i + 1] = d[i];
+      total16[2 * i] = first;
+      total16[2 * i + 1] = total - first;
+      sum16[2 * i] = d[i] * float(first);
+      sum16[2 * i + 1] = d[i] * float(total - first);
+    }
+    for (int i = runs; i < padded; i++) {
+      std::memset(q + 32 * i, 0, 32);
+      d[i] = sum[i] = 0;
+      d16[2 * i] = d16[2 * i + 1] = sum16[2 * i] = sum16[2 * i + 1] = 0;
+    }
+  }
+};
+
+/** Fewer tokens go row by row, more go by panels. */
+constexpr int PANEL_FROM = 8;
+
+/** Tokens whose sums are in registers at a time, and of formats with a scale every 16 weights, which need more of them. */
+constexpr int TILE_TOKENS = FW == 16 ? 12 : 4, TILE_TOKENS_HALVES = FW == 16 ? 8 : 4;
+/** Where fewer tokens are no worse off in narrow tiles. */
+constexpr int WIDE_FROM = 24;
+/** All tiles are a multiple of this wide; tokens that fill the last one up count for nothing. */
+constexpr int TILE_STEP = 4;
+
+inline int padded_tokens(int count) { return (count + TILE_STEP - 1) / TILE_STEP * TILE_STEP; }
+
+/** In which forms weights want their activations, beside rows of floats. */
+struct Forms {
+  bool floats = false, rounded = false, quantized = false, halves = false;
+};
+
+inline int tile_width(int count, const Forms &forms) {
+  return count < WIDE_FROM || forms.halves ? TILE_TOKENS_HALVES : TILE_TOKENS;
+}
+
+/**
+ * Tokens in tiles: what the tokens of a tile have in one place lies side by side, so that a kernel reads it as it goes. The last
+ * tile is as narrow as may be.
+ */
+struct Tiles {
+  int columns, width;
+  /** [tile][columns / 4][width][4], and by runs of 32 or 16 [tile][run][width]. */
+  uint8_t *q;
+  float *d, *sum, *sum16;
+  /** -128 · Σq: where sums of products with bytes that count from 128 begin. */
+  int32_t *start, *start16;
+  /** [tile][columns][width]; pairs of bf16 [tile][columns / 2][width][2]. Padded with zeros to whole panels of words. */
+  uint8_t *floats, *rounded;
+
+  static int float_words(int columns) { return (columns + FW - 1) / FW * FW; }
+  static int rounded_words(int columns) { return (columns + 2 * FW - 1) / (2 * FW) * FW; }
+
+  static size_t bytes(int columns, const Forms &forms) {
+    return (forms.quantized ? size_t(columns / 32) * (32 + 7 * 4) : 0) + (forms.floats ? size_t(float_words(columns)) * 4 : 0) +
+           (forms.rounded ? size_t(rounded_words(columns)) * 4 : 0);
+  }
+
+  Tiles() = default;
+  /** Places for `count` tokens, which must be a padded count; `memory` is of `count` times bytes(). */
+  Tiles(int columns, int count, int width, const Forms &forms, uint8_t *memory) : columns(columns), width(width) {
+    const size_t runs = columns / 32;
+    const auto take = [&](bool wanted, size_t bytes) {
+      uint8_t *place = memory;
+      if (wanted) memory += bytes * count;
+      return place;
+    };
+    q = take(forms.quantized, columns);
+    d = (float *)take(forms.quantized, runs * 4);
+    sum = (float *)take(forms.quantized, runs * 4);
+    sum16 = (float *)take(forms.quantized, runs * 8);
+    start = (int32_t *)take(forms.quantized, runs * 4);
+    start16 = (int32_t *)take(forms.quantized, runs * 8);
+    floats = take(forms.floats, size_t(float_words(columns)) * 4);
+    rounded = take(forms.rounded, size_t(rounded_words(columns)) * 4);
+  }
+
+  /** The same from token `first` on, which must begin a tile. */
+  Tiles from(int first) const {
+    const size_t runs = size_t(columns / 32) * first;
+    Tiles rest = *this;
+    rest.q += size_t(columns) * first;
+    rest.d += runs;
+    rest.sum += runs;
+    rest.sum16 += 2 * runs;
+    rest.start += runs;
+    rest.start16 += 2 * runs;
+    rest.floats += size_t(float_words(columns)) * 4 * first;
+    rest.rounded += size_t(rounded_words(columns)) * 4 * first;
+    return rest;
+  }
+
+  /** Writes the first tile, of `count` tokens; row(t) is where token t is in the form that is packed. */
+  template <class Row> void pack_quantized(int count, Row row) const {
+    const int w = padded_tokens(count), runs = columns / 32;
+    pack_words(q, w, columns / 4, [&](int t) { return (const uint8_t *)row(t).q; }, count);
+    for (int t = 0; t < w; t++) {
+      const QuantizedRow &from = row(t < count ? t : count - 1);
+      for (int i = 0; i < runs; i++) {
+        d[i * w + t] = from.d[i];
+        sum[i * w + t] = from.sum[i];
+        start[i * w + t] = -128 * (from.total16[2 * i] + from.total16[2 * i + 1]);
+      }
+      for (int i = 0; i < 2 * runs; i++) {
+        sum16[i * w + t] = from.sum16[i];
+        start16[i * w + t] = -128 * from.total16[i];
+      }
+    }
+  }
+  template <class Row> void pack_floats(int count, Row row) const {
+    pack_values(floats, padded_tokens(count), columns * 4, float_words(columns), [&](int t) { return (const uint8_t *)row(t); }, count);
+  }
+  template <class Row> void pack_rounded(int count, Row row) const {
+    pack_values(rounded, padded_tokens(count), columns * 2, rounded_words(columns), [&](int t) { return (const uint8_t *)row(t); }, count);
+  }
+
+private:
+  /** to[word][w] of rows of whole words; the last token's values stand in for those that are missing. */
+  template <class Row> static void pack_words(uint8_t *to, int w, int words, Row row, int count) {
+    for (int t = 0; t < w; t += 4) {
+      const uint8_t *rows[4];
+      for (int i = 0; i < 4; i++) rows[i] = row(t + i < count ? t + i : count - 1);
+      int word = 0;
+      for (; word + 4 <= words; word += 4) {
+        transpose4(rows[0] + 4 * word, rows[1] + 4 * word, rows[2] + 4 * word, rows[3] + 4 * word, to + 4 * (size_t(word) * w + t), 4 * w);
+      }
+      for (; word < words; word++)
+        for (int i = 0; i < 4; i++) std::memcpy(to + 4 * (size_t(word) * w + t + i), rows[i] + 4 * word, 4);
+    }
+  }
+  /** The same of rows that need not end with a word, followed by words that are zero. */
+  template <class Row> static void pack_values(uint8_t *to, int w, int bytes, int words, Row row, int count) {
+    const int whole = bytes / 4;
+    pack_words(to, w, whole, row, count);
+    std::memset(to + size_t(4) * whole * w, 0, size_t(4) * (words - whole) * w);
+    if (bytes % 4 == 0) return;
+    for (int t = 0; t < w; t++) std::memcpy(to + 4 * (size_t(whole) * w + t), row(t < count ? t : count - 1) + 4 * whole, bytes % 4);
+  }
+};
+
+} // namespace tl

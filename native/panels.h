@@ -1,0 +1,235 @@
+// Matrix products for many tokens: a panel of FW rows is unpacked once, so that lane r of a vector is row r, and multiplied
+// with all tokens, a tile of them at a time, whose sums stay in registers. A word of a panel is what one instruction takes of
+// a row: four bytes, two bf16 or one float.
+#pragma once
+#include "program.h"
+#include "rows.h"
+
+namespace tl {
+
+/** Words of a row that are unpacked at a time: with FW rows they stay in the first-level cache. */
+constexpr int PANEL_WORDS = 256;
+
+struct Panel {
+  /** [word][FW] */
+  alignas(64) uint8_t words[PANEL_WORDS * FW * 4];
+  /** [run][FW], by runs of 32 or 16 */
+  alignas(64) float d[PANEL_WORDS / 4 * FW];
+  alignas(64) float m[PANEL_WORDS / 4 * FW];
+  /** [FW][PANEL_WORDS]: rows as words before they are transposed, and their scales. */
+  alignas(64) uint8_t rows[FW * PANEL_WORDS * 4];
+  alignas(64) float row_d[FW * PANEL_WORDS / 4], row_m[FW * PANEL_WORDS / 4];
+};
+
+/** The rows of a weight that a panel holds: `rows` of them from `row` on, columns [from, to). */
+struct PanelPlace {
+  int row, rows, from, to;
+
+  /** Lanes without a row repeat the last one; their sums go nowhere. */
+  const uint8_t *row_at(const Weight &w, int lane) const { return w.data + w.row_bytes * (row + (lane < rows ? lane : rows - 1)); }
+};
+
+/** Asks for a coming panel's bytes line by line while the present one is multiplied. */
+struct Ahead {
+  const uint8_t *line = nullptr, *row_end = nullptr;
+  size_t row_bytes = 0, bytes = 0;
+  int rows_left = 0, per_step = 0;
+
+  Ahead() = default;
+  Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(next.rows) {
+    line = w.data + w.row_bytes * next.row + w.row_bytes * next.from / w.columns;
+    bytes = w.row_bytes * (next.to - next.from) / w.columns;
+    row_end = line + bytes;
+    per_step = (int(bytes / 64 + 1) * next.rows + steps - 1) / steps;
+  }
+  void fetch() {
+    for (int i = 0; i < per_step && rows_left > 0; i++) {
+      __builtin_prefetch(line);
+      line += 64;
+      if (line >= row_end) {
+        row_end += row_bytes;
+        line = row_end - bytes;
+        rows_left--;
+      }
+    }
+  }
+};
+
+/** Words of FW rows into [word][FW]; `add` is added to each byte. */
+inline void transpose_panel(Panel &panel, int words, uint8_t add) {
+  for (int word = 0; word < words; word += FW)
+    transpose_words(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(word) * FW, add);
+}
+
+/** Weights of a block format times activations in 8 bits. */
+template <class Format> struct QuantizedPanel {
+  static constexpr int columns = PANEL_WORDS * 4;
+  /** Steps through a panel, after each of which something may be asked for. */
+  static constexpr int steps = columns / 32;
+  static constexpr bool halves = Format::halves;
+  /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
+  static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
+  static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
+  static constexpr bool is_signed = Format::is_signed && !starts;
+  static constexpr int run_length = halves ? 16 : 32, group_runs = 256 / run_length;
+
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+    constexpr int groups_most = columns / 256, runs_most = groups_most * group_runs;
+    const int first = place.from / 256, groups = (place.to - place.from + 255) / 256;
+    for (int r = 0; r < FW; r++) {
+      const uint8_t *row = place.row_at(w, r) + group_bytes<Format>() * first;
+      uint8_t *bytes = panel.rows + size_t(r) * PANEL_WORDS * 4;
+      float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
+      for (int g = 0; g < groups; g++) {
+        Unpacked u;
+        Format::unpack(row + group_bytes<Format>() * g, runs_left<Format>(place.to, first + g), u);
+        if constexpr (Format::offset != 0 && !starts) set_minima<Format>(u);
+        for (int i = 0; i < 8; i++) b32_store(bytes + 256 * g + 32 * i, u.q[i]);
+        f8_store(d + group_runs * g, u.d);
+        if constexpr (halves) f8_store(d + group_runs * g + 8, u.d_high);
+        if constexpr (has_min) f8_store(m + group_runs * g, u.m);
+        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, u.m_high);
+      }
+    }
+    transpose_panel(panel, 64 * groups, starts ? 128 - Format::offset : 0);
+    const int runs = groups * group_runs;
+    for (int run = 0; run < runs; run += FW) {
+      transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
+      if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
+    }
+  }
+
+  /** Products of `length` columns, beginning at word `word` of panel and tile. */
+  template <int tokens> static inline void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P *sums) {
+    TL_UNROLL
+    for (int t = 0; t < tokens; t++) sums[t] = starts ? p_set(begin + t) : p_zero();
+    TL_UNROLL
+    for (int i = 0; i < run_length / 4; i++)
+      TL_UNROLL
+      for (int t = 0; t < tokens; t++)
+        sums[t] = p_dot<is_signed>(sums[t], w + size_t(i) * FW * 4, (const int8_t *)x + 4 * (i * tokens + t));
+  }
+
+  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
+    // The tile's first run of this panel, in runs of all tokens.
+    const size_t first = size_t(x.columns / 32) * token + size_t(from / 32) * tokens;
+    const int runs = (to - from) / 32;
+    for (int run = 0; run < runs; run++) {
+      ahead.fetch();
+      const size_t at = first + size_t(run) * tokens;
+      const uint8_t *w = panel.words + size_t(run) * 32 * FW, *q = x.q + 32 * at;
+      const float *scales = x.d + at;
+      P sums[tokens];
+      if constexpr (halves) {
+        const float *d = panel.d + 2 * run * FW;
+        const int32_t *start = x.start16 + 2 * at;
+        F both[tokens];
+        products<tokens>(w, q, start, sums);
+        TL_UNROLL
+        for (int t = 0; t < tokens; t++) both[t] = f_mul(p_float(sums[t]), f_load(d));
+        products<tokens>(w + 16 * FW, q + 16 * tokens, start + tokens, sums);
+        TL_UNROLL
+        for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_fma(p_float(sums[t]), f_load(d + FW), both[t]), f_set(scales[t]), acc[t]);
+        if constexpr (has_min) {
+          const float *m = panel.m + 2 * run * FW, *sum = x.sum16 + 2 * at;
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_load(m), f_set(sum[t]), acc[t]);
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_load(m + FW), f_set(sum[tokens + t]), acc[t]);
+        }
+      } else {
+        products<tokens>(w, q, x.start + at, sums);
+        const F d = f_load(panel.d + run * FW);
+        TL_UNROLL
+        for (int t = 0; t < tokens; t++) acc[t] = f_fma(p_float(sums[t]), f_mul(d, f_set(scales[t])), acc[t]);
+        if constexpr (has_min) {
+          const F m = f_load(panel.m + run * FW);
+          const float *sum = x.sum + at;
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) acc[t] = f_fma(m, f_set(sum[t]), acc[t]);
+        }
+      }
+    }
+  }
+};
+
+/** Rows of weights as floats. */
+struct F32Source {
+  static void load(const Weight &, const uint8_t *p, int count, float *out) { std::memcpy(out, p, size_t(count) * 4); }
+};
+struct F16Source {
+  static void load(const Weight &, const uint8_t *p, int count, float *out) {
+    int i = 0;
+    for (; i + FW <= count; i += FW) f_store(out + i, f_from_half(p + 2 * i));
+    for (; i < count; i++) out[i] = half_to_float(load_unaligned<uint16_t>(p + 2 * i));
+  }
+};
+struct BF16Source {
+  static void load(const Weight &, const uint8_t *p, int count, float *out) {
+    int i = 0;
+    for (; i + FW <= count; i += FW) f_store(out + i, f_from_bf16(p + 2 * i));
+    for (; i < count; i++) out[i] = bf16_to_f32(load_unaligned<uint16_t>(p + 2 * i));
+  }
+};
+
+/** Weights as floats times floats; Source brings any format there. */
+template <class Source> struct FloatPanel {
+  static constexpr int columns = PANEL_WORDS;
+  static constexpr int steps = PANEL_WORDS / FW;
+
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+    const int count = place.to - place.from, words = Tiles::float_words(count);
+    for (int r = 0; r < FW; r++) {
+      float *out = (float *)panel.rows + size_t(r) * PANEL_WORDS;
+      Source::load(w, place.row_at(w, r) + w.row_bytes * place.from / w.columns, count, out);
+      for (int i = count; i < words; i++) out[i] = 0;
+    }
+    transpose_panel(panel, words, 0);
+  }
+
+  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
+    const float *w = (const float *)panel.words, *in = (const float *)x.floats + size_t(Tiles::float_words(x.columns)) * token + size_t(from) * tokens;
+    for (int word = 0; word < to - from; word += FW) {
+      ahead.fetch();
+      TL_UNROLL
+      for (int i = word; i < word + FW; i++) {
+        const F weights = f_load(w + size_t(i) * FW);
+        TL_UNROLL
+        for (int t = 0; t < tokens; t++) acc[t] = f_fma(weights, f_set(in[size_t(i) * tokens + t]), acc[t]);
+      }
+    }
+  }
+};
+
+#if defined(TL_BF16_DOT)
+/** Weights in bf16 times activations rounded to it: pairs of products are added in one instruction. */
+struct RoundedPanel {
+  static constexpr int columns = 2 * PANEL_WORDS;
+  static constexpr int steps = PANEL_WORDS / FW;
+
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+    const int count = place.to - place.from, words = Tiles::rounded_words(count);
+    for (int r = 0; r < FW; r++) {
+      uint8_t *out = panel.rows + size_t(r) * PANEL_WORDS * 4;
+      std::memcpy(out, place.row_at(w, r) + size_t(2) * place.from, size_t(2) * count);
+      std::memset(out + size_t(2) * count, 0, size_t(4) * words - size_t(2) * count);
+    }
+    transpose_panel(panel, words, 0);
+  }
+
+  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
+    const uint8_t *w = panel.words, *in = x.rounded + 4 * (size_t(Tiles::rounded_words(x.columns)) * token + size_t(from / 2) * tokens);
+    for (int word = 0; word < (to - from + 1) / 2; word += FW) {
+      ahead.fetch();
+      TL_UNROLL
+      for (int i = word; i < word + FW; i++) {
+        const BF weights = bf_load(w + size_t(i) * 64);
+        TL_UNROLL
+        for (int t = 0; t < tokens; t++) acc[t] = bf_dot(weights, bf_set(in + 4 * (size_t(i) * tokens + t)), acc[t]);
+      }
+    }
+  }
+};
+#endif
+
+} // namespace tl
