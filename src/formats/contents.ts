@@ -3,9 +3,9 @@
 import { InvalidOptionError } from '../errors.ts'
 import type { Sink } from '../io/sink.ts'
 import { bytesFor, type QuantName, quants } from '../quant/quants.ts'
-import { alignUp, MAX_DIMENSIONS } from './gguf/spec.ts'
+import { alignUp, type ElementType, MAX_DIMENSIONS, splitKeys } from './gguf/spec.ts'
 import { GgufValue, type WritableValue } from './gguf/values.ts'
-import type { ModelFile } from './model-file.ts'
+import type { MetadataValue, ModelFile } from './model-file.ts'
 
 export interface WritableTensor {
   readonly name: string
@@ -25,15 +25,16 @@ export interface ModelContents {
 /** Bytes that are read at a time. */
 const CHUNK = 2 ** 24
 
-/** All of an open model, its tensors read in pieces when it is their turn, and its values typed as they were. */
+/**
+ * All of an open model, its tensors read in pieces when it is their turn, and its values typed as they were. A split model is
+ * one again.
+ */
 export function contentsOf({ metadata, types, tensors }: ModelFile): ModelContents {
+  const split: readonly string[] = Object.values(splitKeys)
   return {
-    metadata: Array.from(metadata, ([key, value]) => {
-      const type = types.get(key)
-      // Arrays of numbers know their type; of an empty one, nothing else does.
-      const typed = type !== undefined && (typeof value !== 'object' || value.length === 0)
-      return [key, typed ? new GgufValue(type, Array.isArray(value) ? value : (value as number)) : value]
-    }),
+    metadata: [...metadata]
+      .filter(([key]) => !split.includes(key))
+      .map(([key, value]) => [key, typedAs(types.get(key), value)]),
     tensors: Array.from(tensors.values(), ({ name, type, shape, source, offset, bytes }) => ({
       name,
       type,
@@ -44,6 +45,13 @@ export function contentsOf({ metadata, types, tensors }: ModelFile): ModelConten
       },
     })),
   }
+}
+
+function typedAs(type: ElementType | undefined, value: MetadataValue): WritableValue {
+  if (type === undefined) return value
+  if (typeof value !== 'object') return new GgufValue(type, value)
+  // Arrays of numbers know their type; of an empty array, nothing else does.
+  return value.length === 0 ? new GgufValue(type, []) : value
 }
 
 /** The metadata, in order; throws an InvalidOptionError if a key is empty. */
