@@ -12,6 +12,7 @@ import { valueFromJson } from './native/values.ts'
 import { TOKENIZER_PREFIX, VERSION } from './native/write.ts'
 
 export { nativeBytes, writeNative } from './native/write.ts'
+export { type ReferenceOptions, writeReference } from './native/write-reference.ts'
 
 /** Whether a file of `size` bytes that starts like this is one: safetensors files have the same frame, but other keys. */
 export function looksNative(start: Uint8Array, size: number): boolean {

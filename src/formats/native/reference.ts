@@ -152,3 +152,12 @@ function ggufName(name: string): string | undefined {
   if (!Object.hasOwn(names, stem)) return undefined
   return `${layer === undefined ? '' : `blk.${layer}.`}${names[stem]}.${kind}`
 }
+
+/** What torchless-rs calls a tensor of GGUF; undefined if it knows none like it. */
+export function referenceName(name: string): string | undefined {
+  const [, layer, stem, kind] = /^(?:blk\.(\d{1,4})\.)?(.+)\.(weight|bias)$/s.exec(name) ?? []
+  const names = layer === undefined ? sharedNames : layerNames
+  const theirs = Object.keys(names).find(key => names[key] === stem)
+  if (theirs === undefined) return undefined
+  return `${layer === undefined ? '' : `model.layers.${layer}.`}${theirs}.${kind}`
+}
