@@ -11,7 +11,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 2;
+constexpr int ABI_VERSION = 3;
 
 /** Reads the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct Reader {
@@ -190,7 +190,10 @@ void TlExecutable::read_op(Reader &in, Op &op) {
     op.sum = in.integer() != 0;
     op.experts = in.integer();
     op.parts.resize(op.outputs.size());
-    for (size_t i = 0; i < op.parts.size(); i++) op.parts[i] = {read_weight(in), nullptr, op.outputs[i]};
+    for (size_t i = 0; i < op.parts.size(); i++) {
+      op.parts[i] = {read_weight(in), nullptr, op.outputs[i], {}};
+      for (int e = 0; e < op.experts && in.ok; e++) op.parts[i].experts.push_back(in.address());
+    }
     break;
   case OpKind::rows:
   case OpKind::add:

@@ -199,8 +199,8 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
     const Output output{op.sum ? g.answers : part.output.data, rows, nullptr, nullptr, g.pairs + first};
-    multiply(matrix_of(part.weight, size_t(piece.matrix) * rows, rows), piece.begin, piece.end, g.rows_of(piece.matrix),
-             g.starts[piece.matrix + 1] - first, output, memory);
+    const Weight weight{part.experts[piece.matrix], part.weight.type, rows, columns, part.weight.row_bytes};
+    multiply(weight, piece.begin, piece.end, g.rows_of(piece.matrix), g.starts[piece.matrix + 1] - first, output, memory);
   }
   if (!op.sum) return;
   team.barrier();

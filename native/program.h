@@ -56,6 +56,8 @@ struct MatmulPart {
   /** [rows], or null. */
   const float *bias;
   Tensor output;
+  /** Of a mixture, where each expert's matrix lies. */
+  std::vector<const uint8_t *> experts;
 };
 
 /** Angles are computed once a step for all operations that share them. */

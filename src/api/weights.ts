@@ -29,10 +29,13 @@ async function mapWeights({ sources, tensors }: ModelFile): Promise<MappedWeight
     throw error
   }
   return {
-    address(name) {
-      const { source, offset } = tensors.get(name)!
-      const mapping = mappings.get(source)
-      return mapping && mapping.address + offset
+    addresses(name) {
+      const tensor = tensors.get(name)!
+      const addresses = (tensor.slices ?? [tensor]).map(({ source, offset }) => {
+        const mapping = mappings.get(source)
+        return mapping && mapping.address + offset
+      })
+      return addresses.every(address => address !== undefined) ? addresses : undefined
     },
     check() {
       for (const [source, mapping] of mappings)

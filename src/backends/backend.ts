@@ -40,8 +40,11 @@ export interface WeightSource {
 
 /** Weights in native memory, as the files themselves rather than copies. */
 export interface MappedWeights {
-  /** Where a piece lies, or undefined if its file could not be mapped: read it instead. */
-  address(name: string): number | undefined
+  /**
+   * Where a piece lies: one address, or one for each slice of its first dimension where these lie apart. Undefined if a file
+   * of it could not be mapped: read it instead.
+   */
+  addresses(name: string): readonly number[] | undefined
   /** Throws SourceError if a file has lost bytes since: what was computed from it is wrong. */
   check(): void
   /** Nothing may read there any more. */

@@ -30,6 +30,15 @@ export interface TensorInfo {
   /** Byte offset in `source`. */
   readonly offset: number
   readonly bytes: number
+  /**
+   * Of a tensor that lies in several places, where each slice of its first dimension is. Its `source` reads them as one.
+   */
+  readonly slices?: readonly TensorPlace[]
+}
+
+export interface TensorPlace {
+  readonly source: Source
+  readonly offset: number
 }
 
 export type FormatName = 'gguf' | 'native' | 'llama2c'

@@ -36,8 +36,8 @@ function writeCase(numbers: number[], weights: Bytes, c: ConformanceCase, roundi
   const offsets = new Map(
     Object.entries(c.weights).map(([key, { bytes, misalign }]) => [key, weights.add(bytes, misalign)]),
   )
-  const address = (weight: { readonly name: string }) => FAKE_BASE + offsets.get(weight.name)!
-  const list = flatten(program, { plan: places, limits, threads: 1, address })
+  const addresses = (weight: { readonly name: string }) => [FAKE_BASE + offsets.get(weight.name)!]
+  const list = flatten(program, { plan: places, limits, threads: 1, addresses })
   const { loose, strict } = limitsOf(c, rounding)
   const expected = naive(c, { rounding })
   const width = columns(program.logits)

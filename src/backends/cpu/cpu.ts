@@ -90,8 +90,8 @@ class CpuExecutable implements Executable {
     this.#weights = weights
     this.#guarded = limits.guard === true
     this.#plan = plan(program, limits, this.#guarded ? GUARD_BYTES : 0)
-    const address = ({ name }: { name: string }) => weights.address(name)
-    const list = flatten(program, { plan: this.#plan, limits, threads, address })
+    const addresses = ({ name }: { name: string }) => weights.addresses(name)
+    const list = flatten(program, { plan: this.#plan, limits, threads, addresses })
     this.#handle = library.compile(list, list.length)
     if (this.#handle === 0)
       throw new BackendUnavailableError(

@@ -75,8 +75,8 @@ export interface FlattenOptions {
   readonly plan: Plan
   readonly limits: Limits
   readonly threads: number
-  /** Where a weight lies. */
-  readonly address: (weight: Weight) => number
+  /** Where a weight lies: one address, or one for each slice of its first dimension. */
+  readonly addresses: (weight: Weight) => readonly number[]
 }
 
 /**
@@ -183,7 +183,8 @@ class Flattener {
       case 'matmulExperts': {
         const { used, sum } = op.params
         const experts = op.weights[0]!.shape[0]!
-        return [used, Number(sum), experts, ...op.weights.flatMap(weight => this.#weight(weight))]
+        const parts = op.weights.flatMap(weight => [...this.#weight(weight), ...this.#slices(weight)])
+        return [used, Number(sum), experts, ...parts]
       }
       case 'rows':
       case 'add':
@@ -208,7 +209,19 @@ class Flattener {
     const code = types.indexOf(type)
     if (code < 0)
       throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
-    return [this.#options.address(weight), code, rows, width, bytesFor(type, width)]
+    return [this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
+  }
+
+  /** The address of each slice of the first dimension. */
+  #slices(weight: Weight): readonly number[] {
+    const addresses = this.#options.addresses(weight)
+    const slices = weight.shape[0]!
+    if (addresses.length === slices) return addresses
+    const bytes = bytesFor(
+      weight.type as QuantName,
+      weight.shape.slice(1).reduce((a, b) => a * b),
+    )
+    return Array.from({ length: slices }, (_, i) => addresses[0]! + i * bytes)
   }
 
   /** Group, KV heads, key and value dim, window (0 for none), 1 if latent, blocks. */

@@ -5,7 +5,7 @@ import type { Address } from '../../ffi/native.ts'
 import { type NativeOs, nativeOs } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 2
+export const ABI_VERSION = 3
 
 export interface CpuLibrary {
   /** Instruction-set level: `avx512`. */

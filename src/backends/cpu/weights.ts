@@ -8,7 +8,8 @@ import type { WeightSource } from '../backend.ts'
 const CHUNK = 2 ** 24
 
 export interface NativeWeights {
-  address(name: string): number
+  /** One, or one for each slice of the first dimension. */
+  addresses(name: string): readonly number[]
   /** Throws if a mapped file has lost bytes. */
   check(): void
   release(): void
@@ -23,7 +24,10 @@ export async function nativeWeights(
   const mapped = await source.map?.()
   const copies = new Map<string, { readonly address: number; readonly bytes: number }>()
   const weights: NativeWeights = {
-    address: name => copies.get(name)?.address ?? mapped!.address(name)!,
+    addresses: name => {
+      const copy = copies.get(name)
+      return copy ? [copy.address] : mapped!.addresses(name)!
+    },
     check: () => mapped?.check(),
     release() {
       for (const { address, bytes } of copies.values()) os.release(address, bytes)
@@ -33,7 +37,7 @@ export async function nativeWeights(
   }
   try {
     for (const { name } of programWeights(program)) {
-      if (mapped?.address(name) !== undefined) continue
+      if (mapped?.addresses(name)) continue
       const piece = source.piece(name)
       const address = os.reserve(piece.bytes)
       if (address === 0) throw new CacheFullError(`no memory for the ${piece.bytes} bytes of ${name}`)
