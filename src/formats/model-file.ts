@@ -41,7 +41,7 @@ export interface TensorPlace {
   readonly offset: number
 }
 
-export type FormatName = 'gguf' | 'native' | 'llama2c'
+export type FormatName = 'gguf' | 'native' | 'llama2c' | 'safetensors'
 
 export interface ModelFile {
   readonly format: FormatName

@@ -71,6 +71,14 @@ export class Json {
     return value
   }
 
+  /** A finite number of at least `least`. */
+  number(least = -Infinity): number {
+    const value = this.value
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < least)
+      return this.fail(least === -Infinity ? 'a number' : `a number from ${least}`)
+    return value
+  }
+
   /** One of a few texts; others are no failure of the file. */
   oneOf<T extends string>(names: readonly T[]): T {
     const text = this.text()

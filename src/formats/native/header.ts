@@ -1,4 +1,4 @@
-// The container of native files: the size of a header, the header as JSON, padding, a payload. Knows no keys.
+// The container of native files and of safetensors: the size of a header, the header as JSON, padding, a payload. Knows no keys.
 import { ModelFormatError } from '../../errors.ts'
 import type { Source } from '../../io/source.ts'
 import { Json } from '../../tokenizer/json.ts'
@@ -15,7 +15,11 @@ const MAX_BRACKETS = 2 ** 21
 
 export interface Header {
   readonly json: Json
-  /** Where the payload starts in the file. */
+  /** The same as it is written: of a key that comes twice, `json` has only one. */
+  readonly text: string
+  /** Where the header ends in the file. */
+  readonly end: number
+  /** Where the payload of native files starts. */
   readonly payload: number
 }
 
@@ -41,10 +45,8 @@ export async function readHeader(source: Source): Promise<Header> {
     fail('header', `at most ${MAX_BRACKETS} arrays and objects`, 'more')
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    return {
-      json: new Json(JSON.parse(text), source.name),
-      payload: alignUp(PREFIX_BYTES + Number(size), ALIGNMENT),
-    }
+    const end = PREFIX_BYTES + Number(size)
+    return { json: new Json(JSON.parse(text), source.name), text, end, payload: alignUp(end, ALIGNMENT) }
   } catch (error) {
     const found = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
     return fail('header', 'JSON in UTF-8', found, { cause: error })
