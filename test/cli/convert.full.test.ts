@@ -1,7 +1,9 @@
 // `torchless convert`, and every command on what it writes. Runs what `npm test` built.
-import { copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { llamaGoldens } from '../fixtures/load.ts'
 import { torchless } from '../support/command.ts'
 import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
@@ -77,21 +79,41 @@ describe('mistakes end with one line and an exit code, and write nothing', () =>
 })
 
 it('an interrupted conversion leaves nothing', async () => {
-  const large = join(folder, 'large.gguf')
-  copyFileSync('models/torchless-tiny.gguf', large)
-  const out = join(folder, 'never.bin')
-  let stop = () => {}
-  const running = torchless(['convert', large, out], {
-    signal: send => {
-      stop = send
-    },
+  const bytes = readFileSync(gguf)
+  // Slow enough that nothing is done before the interrupt.
+  const server = createServer((request, response) => {
+    const [first, last] = /(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number]
+    setTimeout(
+      () => {
+        response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${bytes.length}` })
+        response.end(bytes.subarray(first, last + 1))
+      },
+      first > 0 ? 500 : 0,
+    )
   })
-  // As soon as there is anything to see.
-  while (!readdirSync(folder).some(name => name.startsWith('never.bin')))
-    await new Promise(resolve => setTimeout(resolve, 1))
-  stop()
-  const { code } = await running
-  const left = readdirSync(folder).filter(name => name.startsWith('never'))
-  // It may have been done before the signal came; then it is whole.
-  expect(code === 130 ? left : ['never.bin']).toEqual(code === 130 ? [] : left)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const names = () => readdirSync(folder).filter(name => name.startsWith('never'))
+  const seen: string[] = []
+  const { code } = await torchless(
+    ['convert', `http://127.0.0.1:${port}/model.gguf`, join(folder, 'never.bin')],
+    {
+      signal: send => {
+        const watch = setInterval(() => {
+          seen.push(...names())
+          if (seen.length === 0) return
+          clearInterval(watch)
+          send()
+        }, 10)
+        onTestFinished(() => clearInterval(watch))
+      },
+    },
+  )
+  expect(seen).toEqual([expect.stringMatching(/^never\.bin\.part-\d+$/)])
+  expect(code).toBe(130)
+  expect(names()).toEqual([])
 })
