@@ -18,7 +18,7 @@ const rules: Record<string, Rule> = {
   models: { imports: ['graph'] },
   ffi: { imports: [], packages: ['koffi'], node: true },
   io: { imports: ['ffi'], node: true },
-  formats: { imports: ['quant', 'io'] },
+  formats: { imports: ['quant', 'io', 'tokenizer/json.ts'] },
   tokenizer: { imports: [] },
   chat: { imports: [], packages: ['@huggingface/jinja'] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },

@@ -1,10 +1,12 @@
 // What a model file is, without loading its weights.
+import * as z from 'zod'
 import { UnsupportedModelError } from '../errors.ts'
-import type { Metadata, MetadataValue, ModelFile } from '../formats/model-file.ts'
+import type { FormatName, Metadata, MetadataValue, ModelFile } from '../formats/model-file.ts'
 import { programWeights } from '../graph/ops.ts'
 import { printProgram } from '../graph/print.ts'
 import { type RecordedModel, recordModel } from '../models/registry.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
+import { checkOptions, formatOption } from './options.ts'
 import { cacheBytes, kvBytesPerToken } from './traffic.ts'
 
 export interface TensorInspection {
@@ -39,9 +41,15 @@ export interface ModelInspection {
 
 const LONGEST_ARRAY = 64
 
+const schema = z.strictObject({ format: formatOption })
+
 /** Reads a model's header. Rejects with SourceError or ModelFormatError. */
-export async function inspectModel(location: ModelLocation): Promise<ModelInspection> {
-  const file = await openModelFile(location)
+export async function inspectModel(
+  location: ModelLocation,
+  options: { readonly format?: FormatName | undefined } = {},
+): Promise<ModelInspection> {
+  const { format } = checkOptions('inspectModel', schema, options)
+  const file = await openModelFile(location, format)
   try {
     const { recorded, unsupported } = record(file)
     const tensors = [...file.tensors.values()]

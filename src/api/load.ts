@@ -2,10 +2,11 @@
 import * as z from 'zod'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
 import { Engine } from '../engine/engine.ts'
+import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, count } from './options.ts'
+import { checkOptions, count, formatOption } from './options.ts'
 import { readTemplate } from './template.ts'
 import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
@@ -21,7 +22,9 @@ export interface LoadOptions {
   readonly threads?: number | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */
   readonly architecture?: string | undefined
-  /** Another file's tokenizer: a tokenizer.json, a tokenizer.model, a GGUF file. Default: the model's own. */
+  /** What to read the file as, where its content does not tell. */
+  readonly format?: FormatName | undefined
+  /** Another file's tokenizer: a tokenizer.json, tokenizer.model, tokenizer.bin, a model. Default: the model's own. */
   readonly tokenizer?: ModelLocation | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
   readonly notice?: ((line: string) => void) | undefined
@@ -33,6 +36,7 @@ const schema = z.strictObject({
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
+  format: formatOption,
   tokenizer: z
     .union([z.string(), z.instanceof(URL), z.instanceof(Blob)], 'expected a path, a URL or a Blob')
     .optional(),
@@ -42,7 +46,7 @@ const schema = z.strictObject({
 })
 
 /**
- * Loads a GGUF model (a path, a URL or a Blob; the first file of a split one). Rejects with SourceError if it
+ * Loads a model of any format (a path, a URL or a Blob; the first file of a split one). Rejects with SourceError if it
  * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it.
  * Call `dispose()` when done, or declare it with `await using`.
  */
@@ -52,10 +56,11 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     maxSeqLen,
     kvDType,
     architecture,
+    format,
     tokenizer: otherTokenizer,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
-  const file = await openModelFile(location)
+  const file = await openModelFile(location, format)
   try {
     const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen, architecture })
     const { name } = file.sources[0]!

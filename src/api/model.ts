@@ -3,11 +3,12 @@
 import type { Backend, DeviceInfo, KvDType, Logits, Roofline } from '../backends/backend.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { FeedOptions, Session } from '../engine/session.ts'
-import { DisposedError, UnsupportedModelError } from '../errors.ts'
+import { DisposedError } from '../errors.ts'
 import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
 import { noTemplate, type PromptTemplate } from './template.ts'
+import { noTokenizer } from './tokenizer.ts'
 import { type Cost, costOf } from './traffic.ts'
 
 export class Model {
@@ -63,9 +64,7 @@ export class Model {
 
   /** Throws UnsupportedModelError if the file has none. */
   get tokenizer(): Tokenizer {
-    if (!this.#tokenizer)
-      throw new UnsupportedModelError(`${this.name} has no tokenizer: only token ids can go in and come out`)
-    return this.#tokenizer
+    return this.#tokenizer ?? noTokenizer(this.name)
   }
 
   get hasTemplate(): boolean {

@@ -1,9 +1,10 @@
 // From what a user names (a path, a URL, a Blob) to an open model file.
 import { InvalidOptionError } from '../errors.ts'
-import { openGguf } from '../formats/gguf.ts'
-import type { ModelFile } from '../formats/model-file.ts'
+import type { Neighbours } from '../formats/llama2c.ts'
+import type { FormatName, ModelFile } from '../formats/model-file.ts'
+import { openModel } from '../formats/readers.ts'
 import { blobSource } from '../io/blob.ts'
-import { openFile } from '../io/file.ts'
+import { namesBeside, openFile } from '../io/file.ts'
 import { openUrl } from '../io/http.ts'
 import type { Source } from '../io/source.ts'
 import { builtinModel } from './builtin.ts'
@@ -14,15 +15,27 @@ import { builtinModel } from './builtin.ts'
  */
 export type ModelLocation = string | URL | Blob
 
-export async function openModelFile(given: ModelLocation): Promise<ModelFile> {
+/**
+ * Opens a model of whatever format, or of `format` where content does not tell. Rejects with SourceError, ModelFormatError or
+ * UnsupportedModelError.
+ */
+export async function openModelFile(given: ModelLocation, format?: FormatName): Promise<ModelFile> {
   const location = resolve(given)
   const source = await openSource(location)
+  const beside: Neighbours = {
+    open: name => openSource(sibling(location, name)),
+    names: async () => (location instanceof Blob || isRemote(location) ? [] : namesBeside(location)),
+  }
   try {
-    return await openGguf(source, name => openSource(sibling(location, name)))
+    return await openModel(source, beside, format)
   } catch (error) {
     await source.close()
     throw error
   }
+}
+
+function isRemote(location: string | URL): boolean {
+  return location instanceof URL && location.protocol !== 'file:'
 }
 
 function resolve(given: ModelLocation): ModelLocation {

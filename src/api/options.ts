@@ -1,6 +1,7 @@
 // Checks what callers pass: one InvalidOptionError that names the option, what was expected and what was found.
 import * as z from 'zod'
 import { InvalidOptionError } from '../errors.ts'
+import { formatNames } from '../formats/readers.ts'
 
 /** `value` as the schema has it; `what` names the call in the message. */
 export function checkOptions<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
@@ -20,3 +21,4 @@ function describe(value: unknown): string {
 
 export const count = z.int().min(1)
 export const signal = z.custom<AbortSignal>(value => value instanceof AbortSignal, 'expected an AbortSignal')
+export const formatOption = z.enum(formatNames).optional()

@@ -2,10 +2,10 @@
 import { type BuiltinName, builtinNames, builtinTemplate, detectBuiltin } from '../chat/builtin.ts'
 import { ChatTemplate, type Message, type RenderOptions, type Segment } from '../chat/template.ts'
 import { InvalidOptionError, ModelFormatError, UnsupportedModelError } from '../errors.ts'
-import type { Metadata } from '../formats/model-file.ts'
-import { tokenizerFromGguf } from '../tokenizer/gguf.ts'
+import type { FormatName, Metadata } from '../formats/model-file.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
+import { noTokenizer, tokenizerOf } from './tokenizer.ts'
 
 /** A rendered conversation. */
 export interface Prompt {
@@ -17,6 +17,8 @@ export interface Prompt {
 export interface TemplateOptions {
   /** A built-in format instead of what the file says; `builtinTemplates` lists them. */
   readonly name?: BuiltinName | undefined
+  /** What to read the file as, where its content does not tell. */
+  readonly format?: FormatName | undefined
 }
 
 /** Keys of the texts that templates know by these names. */
@@ -92,10 +94,10 @@ export async function loadTemplate(
   location: ModelLocation,
   options: TemplateOptions = {},
 ): Promise<PromptTemplate> {
-  const file = await openModelFile(location)
+  const file = await openModelFile(location, options.format)
   try {
     const { name } = file.sources[0]!
-    const template = readTemplate(file.metadata, name, tokenizerFromGguf(file.metadata, name), options)
+    const template = readTemplate(file.metadata, name, tokenizerOf(file) ?? noTokenizer(name), options)
     return template ?? noTemplate(name)
   } finally {
     await file.close()

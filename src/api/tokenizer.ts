@@ -1,29 +1,43 @@
-// Tokenizers from whatever file holds one: a GGUF model, HuggingFace's tokenizer.json, SentencePiece's tokenizer.model. What a
-// file is, its first bytes say.
-import { ModelFormatError } from '../errors.ts'
-import type { ModelFile } from '../formats/model-file.ts'
+// Tokenizers from whatever file holds one: a model, HuggingFace's tokenizer.json, SentencePiece's tokenizer.model, llama2.c's
+// tokenizer.bin. What a file is, its content says.
+import * as z from 'zod'
+import { ModelFormatError, UnsupportedModelError } from '../errors.ts'
+import { llama2cTokenizer } from '../formats/llama2c.ts'
+import type { FormatName, ModelFile } from '../formats/model-file.ts'
+import { detectFormat } from '../formats/readers.ts'
 import type { Source } from '../io/source.ts'
 import { hasTokenizer, tokenizerFromGguf } from '../tokenizer/gguf.ts'
 import { tokenizerFromJson } from '../tokenizer/hf.ts'
 import { tokenizerFromSentencePiece } from '../tokenizer/sentencepiece.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type ModelLocation, openModelFile, openSource, sibling } from './open.ts'
+import { checkOptions, formatOption } from './options.ts'
 
 /** No tokenizer is near; of a larger file the first byte misled. */
 const MOST_BYTES = 2 ** 28
 
+const schema = z.strictObject({ format: formatOption })
+
 /**
- * The tokenizer alone, without loading any weights: of a GGUF file, of a tokenizer.json (with the tokenizer_config.json beside
- * it, if there is one) or of a tokenizer.model. Rejects with SourceError, ModelFormatError or UnsupportedModelError.
+ * The tokenizer alone, without loading any weights: of a model file, of a tokenizer.json (with the tokenizer_config.json beside
+ * it, if there is one), of a tokenizer.model or of llama2.c's tokenizer.bin. Rejects with SourceError, ModelFormatError or
+ * UnsupportedModelError.
  */
-export async function loadTokenizer(location: ModelLocation): Promise<Tokenizer> {
+export async function loadTokenizer(
+  location: ModelLocation,
+  options: { readonly format?: FormatName | undefined } = {},
+): Promise<Tokenizer> {
+  const { format } = checkOptions('loadTokenizer', schema, options)
   const source = await openSource(location)
   try {
-    const start = new TextDecoder('latin1').decode(await source.read(0, Math.min(source.size, 64)))
-    if (start.startsWith('GGUF')) return await ofModel(location)
+    if (format !== undefined || (await detectFormat(source))) return await ofModel(location, format)
     const bytes = await whole(source)
-    if (!/^(?:\xef\xbb\xbf)?\s*\{/.test(start)) return tokenizerFromSentencePiece(bytes, source.name)
-    return tokenizerFromJson(parse(bytes, source.name), await configBeside(location), source.name)
+    if (/^(?:\xef\xbb\xbf)?\s*\{/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 64))))
+      return tokenizerFromJson(parse(bytes, source.name), await configBeside(location), source.name)
+    const metadata = llama2cTokenizer(bytes)
+    return metadata
+      ? tokenizerFromGguf(new Map(Object.entries(metadata)), source.name)
+      : tokenizerFromSentencePiece(bytes, source.name)
   } finally {
     await source.close()
   }
@@ -34,10 +48,18 @@ export function tokenizerOf({ metadata, sources }: ModelFile): Tokenizer | undef
   return hasTokenizer(metadata) ? tokenizerFromGguf(metadata, sources[0]!.name) : undefined
 }
 
-async function ofModel(location: ModelLocation): Promise<Tokenizer> {
-  const file = await openModelFile(location)
+/** What all say that need one. */
+export function noTokenizer(file: string): never {
+  throw new UnsupportedModelError(
+    `${file} has no tokenizer: only token ids can go in and come out, unless another file's is named`,
+  )
+}
+
+async function ofModel(location: ModelLocation, format: FormatName | undefined): Promise<Tokenizer> {
+  const file = await openModelFile(location, format)
   try {
-    return tokenizerFromGguf(file.metadata, file.sources[0]!.name)
+    const { name } = file.sources[0]!
+    return tokenizerOf(file) ?? noTokenizer(name)
   } finally {
     await file.close()
   }
@@ -59,7 +81,7 @@ async function whole(source: Source): Promise<Uint8Array> {
     throw new ModelFormatError({
       file: source.name,
       field: 'size',
-      expected: `a GGUF file, or a tokenizer of at most ${MOST_BYTES} bytes`,
+      expected: `a model, or a tokenizer of at most ${MOST_BYTES} bytes`,
       found: `${source.size}`,
     })
   return source.read(0, source.size)

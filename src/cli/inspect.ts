@@ -1,10 +1,14 @@
 // `torchless inspect`: what a model file is, without loading its weights.
 import type { Command } from 'commander'
-import { inspectModel, type ModelInspection, UnsupportedModelError } from '../api/index.ts'
-import { addTerminalOptions } from './load-options.ts'
+import { type FormatName, inspectModel, type ModelInspection, UnsupportedModelError } from '../api/index.ts'
+import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
-type InspectFlags = TerminalOptions & { readonly tensors?: boolean; readonly program?: boolean }
+type InspectFlags = TerminalOptions & {
+  readonly tensors?: boolean
+  readonly program?: boolean
+  readonly format?: FormatName
+}
 
 export function addInspectCommand(program: Command): void {
   const command = program
@@ -15,12 +19,12 @@ export function addInspectCommand(program: Command): void {
     .option('--program', 'print the recorded program')
     .option('--json', 'one JSON value')
     .addHelpText('after', '\nExample:\n  $ torchless inspect model.gguf --tensors')
-  addTerminalOptions(command).action(inspect)
+  addTerminalOptions(addFormatOption(command)).action(inspect)
 }
 
 async function inspect(path: string, flags: InspectFlags): Promise<void> {
   const terminal = new Terminal(flags)
-  const { program, unsupported, ...found } = await inspectModel(path)
+  const { program, unsupported, ...found } = await inspectModel(path, { format: flags.format })
   if (flags.program && program === undefined)
     throw new UnsupportedModelError(unsupported ?? 'the model cannot be recorded')
   if (flags.json)

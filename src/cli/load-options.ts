@@ -1,6 +1,6 @@
 // The options of every command that computes: which backend, how much context, what cache.
 import { type Command, Option } from 'commander'
-import { type LoadOptions, loadModel, type Model } from '../api/index.ts'
+import { type FormatName, formatNames, type LoadOptions, loadModel, type Model } from '../api/index.ts'
 import { whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -10,11 +10,20 @@ export type LoadFlags = {
   readonly backend?: NonNullable<LoadOptions['backend']>
   readonly threads?: number
   readonly arch?: string
+  readonly format?: FormatName
   readonly tokenizer?: string
 }
 
+export function addFormatOption(command: Command): Command {
+  return command.addOption(
+    new Option('--format <name>', 'read the file as this, where its content does not tell').choices(
+      formatNames,
+    ),
+  )
+}
+
 export function addLoadOptions(command: Command): Command {
-  return command
+  return addFormatOption(command)
     .option(
       '--max-seq-len <n>',
       "context window: prompt, history and response (default: the model's)",
@@ -29,7 +38,10 @@ export function addLoadOptions(command: Command): Command {
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
     .option('--arch <name>', 'take the model for this architecture, whatever the file says')
-    .option('--tokenizer <file>', 'tokenizer.json, tokenizer.model or GGUF file (default: the model itself)')
+    .option(
+      '--tokenizer <file>',
+      "tokenizer.json, tokenizer.model, tokenizer.bin or a model (default: the model's own)",
+    )
 }
 
 export function addTerminalOptions(command: Command): Command {
@@ -41,11 +53,11 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, arch, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, arch, format, tokenizer } = flags
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },
-    ...{ architecture: arch, tokenizer },
+    ...{ architecture: arch, format, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(

@@ -36,7 +36,7 @@ type RunFlags = LoadFlags &
 
 export function addRunCommand(program: Command): void {
   program
-    .argument('[model]', 'model file: GGUF, the first part of a split one (default: the built-in model)')
+    .argument('[model]', 'model file, the first part of a split one (default: the built-in model)')
     .argument('[prompt]', 'text to go on from; - or nothing: standard input')
     .option('--max-tokens <n>', 'longest response (default: max-seq-len / 4, from 2048 to 32768)', whole(1))
     .option('--temperature <t>', '0 takes the best token always', real(0), 0.7)

@@ -2,12 +2,16 @@
 import { readFile } from 'node:fs/promises'
 import { text as readText } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { loadTemplate, type Message, SourceError, TorchlessError } from '../api/index.ts'
+import { type FormatName, loadTemplate, type Message, SourceError, TorchlessError } from '../api/index.ts'
 import { UsageError } from './failure.ts'
-import { addTerminalOptions } from './load-options.ts'
+import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
-type TemplateFlags = TerminalOptions & { readonly messages: string; readonly tools?: string }
+type TemplateFlags = TerminalOptions & {
+  readonly messages: string
+  readonly tools?: string
+  readonly format?: FormatName
+}
 
 /** A file that should hold messages or tools holds something else. */
 class MessagesError extends TorchlessError {}
@@ -21,7 +25,7 @@ export function addTemplateCommand(program: Command): void {
     .option('--tools <file>', 'JSON: a list of tools that the model may call')
     .option('--json', 'one JSON value: prompt and tokens')
     .addHelpText('after', '\nExample:\n  $ torchless template model.gguf --messages messages.json')
-  addTerminalOptions(command).action(template)
+  addTerminalOptions(addFormatOption(command)).action(template)
 }
 
 async function template(path: string, flags: TemplateFlags): Promise<void> {
@@ -34,7 +38,7 @@ async function template(path: string, flags: TemplateFlags): Promise<void> {
   )
   const tools =
     flags.tools === undefined ? undefined : listOf(await readJson(flags.tools), 'tools', flags.tools)
-  const { text, tokens } = (await loadTemplate(path)).render(messages, { tools })
+  const { text, tokens } = (await loadTemplate(path, { format: flags.format })).render(messages, { tools })
   await (terminal.options.json ? terminal.json({ prompt: text, tokens }) : terminal.write(text))
 }
 

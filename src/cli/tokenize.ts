@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { text as readText } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { loadTokenizer } from '../api/index.ts'
+import { type FormatName, loadTokenizer } from '../api/index.ts'
 import { UsageError } from './failure.ts'
-import { addTerminalOptions } from './load-options.ts'
+import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { tokenIds } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -12,27 +12,28 @@ type TokenizeFlags = TerminalOptions & {
   readonly file?: string
   readonly ids?: readonly number[]
   readonly special: boolean
+  readonly format?: FormatName
 }
 
 export function addTokenizeCommand(program: Command): void {
   const command = program
     .command('tokenize')
     .description('text to token ids, or back')
-    .argument('<model>', 'model file')
+    .argument('<model>', 'model or tokenizer file')
     .argument('[text]', 'text to encode; nothing: standard input')
     .option('--file <path>', 'encode the text of a file')
     .option('--ids <list>', 'decode these ids: 1,2,3', tokenIds)
     .option('--no-special', 'special tokens written in the text are ordinary text, and no BOS is added')
     .option('--json', 'one JSON value: tokens and pieces')
     .addHelpText('after', '\nExample:\n  $ torchless tokenize model.gguf "Hello, world"')
-  addTerminalOptions(command).action(tokenize)
+  addTerminalOptions(addFormatOption(command)).action(tokenize)
 }
 
 async function tokenize(path: string, given: string | undefined, flags: TokenizeFlags): Promise<void> {
   const terminal = new Terminal(flags)
   if ([given, flags.file, flags.ids].filter(value => value !== undefined).length > 1)
     throw new UsageError('tokenize: give one of TEXT, --file and --ids')
-  const tokenizer = await loadTokenizer(path)
+  const tokenizer = await loadTokenizer(path, { format: flags.format })
   if (flags.ids) {
     const wrong = flags.ids.find(id => id >= tokenizer.size)
     if (wrong !== undefined)

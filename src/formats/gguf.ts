@@ -4,6 +4,7 @@ import { readGguf } from './gguf/read.ts'
 import { joinTensors, type OpenSibling, readParts } from './gguf/split.ts'
 import type { ModelFile } from './model-file.ts'
 
+export type { WritableTensor } from './contents.ts'
 export type { OpenSibling } from './gguf/split.ts'
 export {
   array,
@@ -20,7 +21,7 @@ export {
   u64,
   type WritableValue,
 } from './gguf/values.ts'
-export { type GgufContents, ggufBytes, type Sink, type WritableTensor, writeGguf } from './gguf/write.ts'
+export { type GgufContents, ggufBytes, writeGguf } from './gguf/write.ts'
 
 /**
  * Reads what a GGUF file says of itself (version 2 or 3, little-endian); tensors stay where they are.
@@ -43,6 +44,7 @@ export async function openGguf(source: Source, openSibling?: OpenSibling): Promi
       format: 'gguf',
       sources,
       metadata: first.metadata,
+      types: first.metadata.types,
       tensors: joinTensors(parts),
       close: () => closeAll(sources),
     }

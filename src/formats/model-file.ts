@@ -1,6 +1,7 @@
 // What every format's reader answers, and every writer takes: metadata and named tensors.
 import type { Source } from '../io/source.ts'
 import type { QuantName } from '../quant/quants.ts'
+import type { ElementType } from './gguf/spec.ts'
 
 export type MetadataScalar = string | number | bigint | boolean
 /** 64-bit integers are numbers where they are safe integers, else bigints. Numeric arrays are typed arrays. */
@@ -31,12 +32,16 @@ export interface TensorInfo {
   readonly bytes: number
 }
 
+export type FormatName = 'gguf' | 'native' | 'llama2c'
+
 export interface ModelFile {
-  readonly format: 'gguf'
+  readonly format: FormatName
   /** All files it is made of; the first one names it. */
   readonly sources: readonly Source[]
   /** GGUF keys are canonical; other formats map onto them. */
   readonly metadata: Metadata
+  /** By key: how the value is stored, of an array its elements; for writers, as a number does not say it. */
+  readonly types: ReadonlyMap<string, ElementType>
   readonly tensors: ReadonlyMap<string, TensorInfo>
   close(): Promise<void>
 }

@@ -1,5 +1,6 @@
 // A Source over a file of this machine, mapped or read in pieces. Knows nothing of what the bytes mean.
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
 import { fileMapper } from './map.ts'
@@ -25,6 +26,15 @@ export async function openFile(location: string | URL): Promise<Source> {
   } catch (error) {
     await handle?.close()
     throw error instanceof SourceError ? error : new SourceError(path, explain(error), { cause: error })
+  }
+}
+
+/** Names of the files in the folder of a file; none if it cannot be read. */
+export async function namesBeside(location: string | URL): Promise<readonly string[]> {
+  try {
+    return await readdir(dirname(pathOf(location)))
+  } catch {
+    return []
   }
 }
 

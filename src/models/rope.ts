@@ -28,7 +28,10 @@ export type RopeScaling =
       readonly magnitude: number
     }
 
-/** Reads `rope.*`; heads have `headDim` elements, and the file's q and k rows are laid out for `layout`. */
+/**
+ * Reads `rope.*`; heads have `headDim` elements, and GGUF's q and k rows are laid out for `layout`. Readers of other formats
+ * say by `rope.layout` where rows lie otherwise, as none is moved.
+ */
 export function ropeConfig(
   meta: Meta,
   headDim: number,
@@ -54,8 +57,10 @@ export function plainRope(
   if (rotated > headDim || rotated % 2 !== 0)
     meta.fail('rope.dimension_count', `an even number up to the head size ${headDim}`, rotated)
   if (base <= 0) meta.fail('rope.freq_base', 'a positive number', base)
+  const found = meta.text('rope.layout', layout)
+  if (found !== 'adjacent' && found !== 'halves') meta.fail('rope.layout', 'adjacent or halves', found)
   const none = { type: 'none' } as const
-  return { layout, rotated, base, scaling: none, attentionFactor: 1, divisors: 'rope_freqs.weight' }
+  return { layout: found, rotated, base, scaling: none, attentionFactor: 1, divisors: 'rope_freqs.weight' }
 }
 
 /** Longrope (arXiv:2402.13753): one set of divisors for the original context, another for longer ones. */

@@ -14,13 +14,21 @@ const MAX_BOOLS = 2 ** 20
 /** Metadata as it was read; arrays of strings are decoded when they are first looked at. */
 export class LazyMetadata implements Metadata {
   readonly #values = new Map<string, MetadataValue | Deferred>()
+  /** By key: how the value is stored; of an array, its elements. */
+  readonly types = new Map<string, ElementType>()
 
   /** Reads the next entry; if that fails, nothing was added. */
   read(cursor: Cursor, index: number): void {
     const key = cursor.identifier(`metadata ${index} key`)
     const field = `metadata ${quote(key)}`
     if (this.#values.has(key)) cursor.fail(field, 'each key once', 'a second one')
-    this.#values.set(key, readValue(cursor, field))
+    const type = readType(cursor, `${field} type`)
+    const element = type === 'array' ? readElementType(cursor, field) : type
+    this.#values.set(
+      key,
+      type === 'array' ? readArray(cursor, field, element) : readScalar(cursor, field, element),
+    )
+    this.types.set(key, element)
   }
 
   get size(): number {
@@ -64,8 +72,7 @@ export class LazyMetadata implements Metadata {
   }
 }
 
-function readValue(cursor: Cursor, field: string): MetadataValue | Deferred {
-  const type = readType(cursor, `${field} type`)
+function readScalar(cursor: Cursor, field: string, type: ElementType): MetadataValue {
   switch (type) {
     case 'u8':
     case 'i8':
@@ -83,16 +90,18 @@ function readValue(cursor: Cursor, field: string): MetadataValue | Deferred {
       return readBool(cursor, field)
     case 'string':
       return decodeText(cursor.text(field))
-    case 'array':
-      return readArray(cursor, field)
     default:
       return type satisfies never
   }
 }
 
-function readArray(cursor: Cursor, field: string): MetadataValue | Deferred {
+function readElementType(cursor: Cursor, field: string): ElementType {
   const type = readType(cursor, `${field} element type`)
   if (type === 'array') return cursor.fail(`${field} element type`, 'no array within an array', 'array')
+  return type
+}
+
+function readArray(cursor: Cursor, field: string, type: ElementType): MetadataValue | Deferred {
   const size = bytesOf(type)
   const room = Math.floor((cursor.rest - 8) / size)
   const count = cursor.count(`${field} count`, type === 'bool' ? Math.min(room, MAX_BOOLS) : room)

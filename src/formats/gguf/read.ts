@@ -12,7 +12,7 @@ const MAX_ENTRIES = 2 ** 18
 /** What one file holds. */
 export interface GgufPart {
   readonly source: Source
-  readonly metadata: Metadata
+  readonly metadata: LazyMetadata
   readonly tensors: ReadonlyMap<string, TensorInfo>
 }
 

@@ -3,6 +3,7 @@
 import { UnsupportedModelError } from '../../errors.ts'
 import { bytesFor, ggmlTypeName, type QuantFormat, quantByGgmlId } from '../../quant/quants.ts'
 import type { TensorInfo } from '../model-file.ts'
+import { findOverlap } from '../overlap.ts'
 import { type Cursor, quote } from './cursor.ts'
 import { alignUp, MAX_DIMENSIONS } from './spec.ts'
 
@@ -57,16 +58,14 @@ export function placeTensors(
 }
 
 function checkOverlap(cursor: Cursor, entries: readonly TensorEntry[]): void {
-  const sorted = [...entries].sort((a, b) => a.offset - b.offset)
-  for (const [i, next] of sorted.slice(1).entries()) {
-    const { name, offset, bytes } = sorted[i]!
-    if (offset + bytes > next.offset)
-      cursor.fail(
-        `tensor ${quote(next.name)} offset`,
-        `at least ${offset + bytes}, where tensor ${quote(name)} ends`,
-        `${next.offset}`,
-      )
-  }
+  const overlap = findOverlap(entries)
+  if (!overlap) return
+  const [{ name, offset, bytes }, next] = overlap
+  cursor.fail(
+    `tensor ${quote(next.name)} offset`,
+    `at least ${offset + bytes}, where tensor ${quote(name)} ends`,
+    `${next.offset}`,
+  )
 }
 
 /** Dimensions, outermost first; the file has them the other way round, the row length first. */

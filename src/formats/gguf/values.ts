@@ -46,6 +46,24 @@ export function typed(value: WritableValue): GgufValue {
   return new GgufValue(typeof elements[0] === 'boolean' ? 'bool' : 'string', elements)
 }
 
+/** What a ModelFile has for metadata. */
+export interface StoredValues {
+  readonly metadata: Map<string, MetadataValue>
+  readonly types: Map<string, ElementType>
+}
+
+/** The values as a reader would answer them. */
+export function storedValues(values: Readonly<Record<string, WritableValue>>): StoredValues {
+  const stored: StoredValues = { metadata: new Map(), types: new Map() }
+  for (const [key, writable] of Object.entries(values)) {
+    const { type, value } = typed(writable)
+    const number = type === 'f32' && typeof value === 'number' ? Math.fround(value) : value
+    stored.metadata.set(key, writable instanceof GgufValue ? (number as MetadataValue) : writable)
+    stored.types.set(key, type)
+  }
+  return stored
+}
+
 function typeOf(value: Element): ElementType {
   switch (typeof value) {
     case 'string':
@@ -79,7 +97,8 @@ function check(type: ElementType, value: Element): void {
     throw new InvalidOptionError(`${JSON.stringify(String(value))} cannot be written as ${type}`)
 }
 
-function fits(type: ElementType, value: Element): boolean {
+/** Whether a value can be stored as this type. */
+export function fits(type: ElementType, value: Element): boolean {
   switch (type) {
     case 'string':
       return typeof value === 'string'
@@ -89,6 +108,7 @@ function fits(type: ElementType, value: Element): boolean {
     case 'f64':
       return typeof value === 'number'
     default: {
+      if (typeof value !== 'number' && typeof value !== 'bigint') return false
       const bits = Number(type.slice(1))
       if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) return false
       const integer = BigInt(value)

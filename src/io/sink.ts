@@ -1,0 +1,46 @@
+// Where bytes are written to, and files that are there whole or not at all. Knows nothing of what the bytes mean.
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { SourceError } from '../errors.ts'
+import { reason } from './source.ts'
+
+/** Takes a file from start to end. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void> | void
+}
+
+/**
+ * Lets `fill` write a file. Until it is done the bytes are in a file beside it, `path.part-` and the number of this process,
+ * which is removed if anything fails: there is never half a file at `path`. What cannot be written is a {@link SourceError}.
+ */
+export async function writeWhole(path: string, fill: (sink: Sink) => Promise<void>): Promise<void> {
+  const partial = `${path}.part-${process.pid}`
+  let handle: FileHandle | undefined
+  try {
+    const file = await attempt(path, () => open(partial, 'wx'))
+    handle = file
+    await fill({ write: bytes => attempt(path, () => writeAll(file, bytes)) })
+    await attempt(path, async () => {
+      await file.sync()
+      await file.close()
+      await rename(partial, path)
+    })
+  } catch (error) {
+    if (handle) {
+      await handle.close().catch(() => {})
+      await rm(partial, { force: true })
+    }
+    throw error
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+}
+
+async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw new SourceError(path, `cannot be written: ${reason(error)}`, { cause: error })
+  }
+}
