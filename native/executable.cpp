@@ -55,6 +55,7 @@ struct TlExecutable {
   std::vector<std::vector<float>> constants;
   std::vector<tl::Op> ops;
   std::vector<tl::Counter> counters;
+  std::unique_ptr<tl::Shares> shares;
   tl::Batch batch;
   std::atomic<bool> stop{false};
   /** Whether all threads leave after operation i, at i % 2: decided by one before the barrier that ends it. */
@@ -261,6 +262,7 @@ bool TlExecutable::parse(Reader &in) {
     ops.push_back(std::move(op));
   }
   scratch = allocate(scratch_bytes);
+  shares = std::make_unique<Shares>(threads);
   counters = std::vector<Counter>(ops.size() * COUNTERS);
   return in.ok && in.at == in.end;
 }
@@ -306,7 +308,7 @@ void TlExecutable::run(const Team &team) {
   for (auto &table : ropes) fill_rope_table(table, batch, team);
   team.barrier();
   for (size_t i = 0; i < ops.size(); i++) {
-    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], stop};
+    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], *shares, stop};
     kernel_of(ops[i].kind)(ops[i], context, team);
     // One thread reads the flag for all, lest some go on and wait for the others for ever.
     if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed);

@@ -6,24 +6,24 @@
 
 namespace tl {
 
-/** Up to eight runs of 32 weights; runs beyond the row's end are zero in d and m. */
+/** Up to four pairs of runs of 32 weights; runs beyond the row's end are zero in d and m. */
 struct Unpacked {
-  B32 q[8];
-  /** By run of 32; by run of 16 where `halves`: low is those of q[0..3]. */
+  B64 q[4];
+  /** By run of 32; by run of 16 where `halves`: low is those of q[0] and q[1]. */
   F8 d, d_high;
   F8 m, m_high;
 };
 
-/** For formats whose bytes count from an offset: as minima, which follow from d alone. */
-template <class Format> inline void set_minima(Unpacked &u) {
-  u.m = f8_mul(u.d, f8_set(float(-Format::offset)));
-  if constexpr (Format::halves) u.m_high = f8_mul(u.d_high, f8_set(float(-Format::offset)));
+/** What an offset of the bytes takes off, as minima, which follow from d alone. */
+TL_INLINE void set_minima(Unpacked &u, int offset, bool halves) {
+  u.m = f8_mul(u.d, f8_set(float(-offset)));
+  if (halves) u.m_high = f8_mul(u.d_high, f8_set(float(-offset)));
 }
 
 /** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
 template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
 #if defined(__AVX512BW__)
-  if constexpr (stride <= 20)
+  if constexpr (stride % 2 == 0)
     if (count == 8) return f8_from_near_halves<stride>(p);
 #endif
   uint64_t words[2] = {0, 0};
@@ -32,12 +32,19 @@ template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
   return f8_from_half_words(words[0], words[1]);
 }
 
+/** Calls at(pair, a, b) with the blocks of each of the pairs; a run that the row no longer has repeats the one before. */
+template <int bytes, class At> TL_INLINE void each_pair(const uint8_t *p, int count, At at) {
+  TL_UNROLL
+  for (int i = 0; i < 4; i++)
+    if (2 * i < count) at(i, p + 2 * i * bytes, 2 * i + 1 < count ? p + (2 * i + 1) * bytes : p + 2 * i * bytes);
+}
+
 struct Q8_0 {
   static constexpr int bytes = 34, length = 32;
   static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_load(p + bytes * i + 2) : b32_zero();
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_pair(a + 2, b + 2); });
     u.d = gather_halves<bytes>(p, count);
   }
 };
@@ -46,8 +53,8 @@ struct Q4_0 {
   static constexpr int bytes = 18, length = 32;
   static constexpr int offset = 8;
   static constexpr bool is_signed = false, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 2) : b32_zero();
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_nibbles(a + 2, b + 2); });
     u.d = gather_halves<bytes>(p, count);
   }
 };
@@ -56,8 +63,8 @@ struct Q4_1 {
   static constexpr int bytes = 20, length = 32;
   static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_nibbles(p + bytes * i + 4) : b32_zero();
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_nibbles(a + 4, b + 4); });
     u.d = gather_halves<bytes>(p, count);
     u.m = gather_halves<bytes>(p + 2, count);
   }
@@ -67,11 +74,10 @@ struct Q5_0 {
   static constexpr int bytes = 22, length = 32;
   static constexpr int offset = 16;
   static constexpr bool is_signed = false, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) {
-      const uint8_t *b = p + bytes * i;
-      u.q[i] = i < count ? b32_or(b32_nibbles(b + 6), b32_bits_to_16(load_unaligned<uint32_t>(b + 2))) : b32_zero();
-    }
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) {
+      u.q[i] = b64_or(b64_nibbles(a + 6, b + 6), b64_bits_to_16(load_unaligned<uint32_t>(a + 2), load_unaligned<uint32_t>(b + 2)));
+    });
     u.d = gather_halves<bytes>(p, count);
   }
 };
@@ -80,11 +86,10 @@ struct Q5_1 {
   static constexpr int bytes = 24, length = 32;
   static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) {
-      const uint8_t *b = p + bytes * i;
-      u.q[i] = i < count ? b32_or(b32_nibbles(b + 8), b32_bits_to_16(load_unaligned<uint32_t>(b + 4))) : b32_zero();
-    }
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) {
+      u.q[i] = b64_or(b64_nibbles(a + 8, b + 8), b64_bits_to_16(load_unaligned<uint32_t>(a + 4), load_unaligned<uint32_t>(b + 4)));
+    });
     u.d = gather_halves<bytes>(p, count);
     u.m = gather_halves<bytes>(p + 2, count);
   }
@@ -94,20 +99,19 @@ struct Q5_1 {
 inline F8 f8_from_6bit_word(uint64_t word) { return f8_add(f8_from_s8_word(word), f8_set(-32)); }
 
 /** 128 weights of two bits in 32 bytes: four runs, the first one lowest. */
-inline void unpack_pairs(B32 raw, B32 *q) {
-  q[0] = b32_and(raw, 3);
-  q[1] = b32_and(b32_shr<2>(raw), 3);
-  q[2] = b32_and(b32_shr<4>(raw), 3);
-  q[3] = b32_shr<6>(raw);
+TL_INLINE void unpack_pairs(const uint8_t *p, B64 *q) {
+  const B64 raw = b64_twice(p);
+  q[0] = b64_bits<0, 2>(raw, 3);
+  q[1] = b64_bits<4, 6>(raw, 3);
 }
 
 struct Q2_K {
   static constexpr int bytes = 84, length = 256;
   static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = true;
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
-    unpack_pairs(b32_load(p + 16), u.q);
-    unpack_pairs(b32_load(p + 48), u.q + 4);
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+    unpack_pairs(p + 16, u.q);
+    unpack_pairs(p + 48, u.q + 2);
     const uint64_t low = load_unaligned<uint64_t>(p), high = load_unaligned<uint64_t>(p + 8), nibbles = 0x0f0f0f0f0f0f0f0f;
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 80)));
     const F8 m = f8_set(-half_to_float(load_unaligned<uint16_t>(p + 82)));
@@ -122,21 +126,17 @@ struct Q3_K {
   static constexpr int bytes = 110, length = 256;
   static constexpr int offset = 4;
   static constexpr bool is_signed = false, has_min = false, halves = true;
-  template <int i> static inline void add_high(B32 high, Unpacked &u) {
-    u.q[i] = b32_or(u.q[i], b32_shl<2>(b32_and(b32_shr<i>(high), 1)));
+  template <int i> static TL_INLINE void add_high(B64 high, Unpacked &u) {
+    u.q[i] = b64_or(u.q[i], b64_shl<2>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
   }
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
-    unpack_pairs(b32_load(p + 32), u.q);
-    unpack_pairs(b32_load(p + 64), u.q + 4);
-    const B32 high = b32_load(p);
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+    unpack_pairs(p + 32, u.q);
+    unpack_pairs(p + 64, u.q + 2);
+    const B64 high = b64_twice(p);
     add_high<0>(high, u);
     add_high<1>(high, u);
     add_high<2>(high, u);
     add_high<3>(high, u);
-    add_high<4>(high, u);
-    add_high<5>(high, u);
-    add_high<6>(high, u);
-    add_high<7>(high, u);
     // Scales i and i + 8 share a byte for their lower four bits; the upper two of i, i + 4, i + 8 and i + 12 share one.
     const uint64_t lower = load_unaligned<uint64_t>(p + 96), nibbles = 0x0f0f0f0f0f0f0f0f;
     const uint32_t upper = load_unaligned<uint32_t>(p + 104), pairs = 0x03030303;
@@ -167,12 +167,8 @@ struct Q4_K {
   static constexpr int bytes = 144, length = 256;
   static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
-    for (int i = 0; i < 4; i++) {
-      const B32 raw = b32_load(p + 16 + 32 * i);
-      u.q[2 * i] = b32_and(raw, 15);
-      u.q[2 * i + 1] = b32_shr<4>(raw);
-    }
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+    for (int i = 0; i < 4; i++) u.q[i] = b64_bits<0, 4>(b64_twice(p + 16 + 32 * i), 15);
     unpack_kscales(p, u);
   }
 };
@@ -181,13 +177,11 @@ struct Q5_K {
   static constexpr int bytes = 176, length = 256;
   static constexpr int offset = 0;
   static constexpr bool is_signed = false, has_min = true, halves = false;
-  template <int i> static inline void unpack_pair(const uint8_t *p, B32 high, Unpacked &u) {
-    const B32 raw = b32_load(p + 48 + 32 * i);
-    u.q[2 * i] = b32_or(b32_and(raw, 15), b32_shl<4>(b32_and(b32_shr<2 * i>(high), 1)));
-    u.q[2 * i + 1] = b32_or(b32_shr<4>(raw), b32_shl<4>(b32_and(b32_shr<2 * i + 1>(high), 1)));
+  template <int i> static TL_INLINE void unpack_pair(const uint8_t *p, B64 high, Unpacked &u) {
+    u.q[i] = b64_or(b64_bits<0, 4>(b64_twice(p + 48 + 32 * i), 15), b64_shl<4>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
   }
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
-    const B32 high = b32_load(p + 16);
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+    const B64 high = b64_twice(p + 16);
     unpack_pair<0>(p, high, u);
     unpack_pair<1>(p, high, u);
     unpack_pair<2>(p, high, u);
@@ -200,14 +194,11 @@ struct Q6_K {
   static constexpr int bytes = 210, length = 256;
   static constexpr int offset = 32;
   static constexpr bool is_signed = false, has_min = false, halves = true;
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
     for (int h = 0; h < 2; h++) {
-      const B32 a = b32_load(p + 64 * h), b = b32_load(p + 64 * h + 32), high = b32_load(p + 128 + 32 * h);
-      B32 *q = u.q + 4 * h;
-      q[0] = b32_or(b32_and(a, 15), b32_shl<4>(b32_and(high, 3)));
-      q[1] = b32_or(b32_and(b, 15), b32_shl<4>(b32_and(b32_shr<2>(high), 3)));
-      q[2] = b32_or(b32_shr<4>(a), b32_shl<4>(b32_and(b32_shr<4>(high), 3)));
-      q[3] = b32_or(b32_shr<4>(b), b32_shl<4>(b32_shr<6>(high)));
+      const B64 raw = b64_load(p + 64 * h), high = b64_twice(p + 128 + 32 * h);
+      u.q[2 * h] = b64_or(b64_and(raw, 15), b64_shl<4>(b64_bits<0, 2>(high, 3)));
+      u.q[2 * h + 1] = b64_or(b64_bits<4, 4>(raw, 15), b64_shl<4>(b64_bits<4, 6>(high, 3)));
     }
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 208)));
     u.d = f8_mul(d, f8_from_s8(p + 192));
@@ -235,8 +226,8 @@ struct IQ4_NL {
   static constexpr int bytes = 18, length = 32;
   static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
-    for (int i = 0; i < 8; i++) u.q[i] = i < count ? b32_lookup(iq4_values, b32_nibbles(p + bytes * i + 2)) : b32_zero();
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_lookup(iq4_values, b64_nibbles(a + 2, b + 2)); });
     u.d = gather_halves<bytes>(p, count);
   }
 };
@@ -245,8 +236,8 @@ struct IQ4_XS {
   static constexpr int bytes = 136, length = 256;
   static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int, Unpacked &u) {
-    for (int i = 0; i < 8; i++) u.q[i] = b32_lookup(iq4_values, b32_nibbles(p + 8 + 16 * i));
+  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+    for (int i = 0; i < 4; i++) u.q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
     const uint64_t scales = spread_nibbles(load_unaligned<uint32_t>(p + 4)) | spread_pairs(load_unaligned<uint16_t>(p + 2)) << 4;
     u.d = f8_mul(f8_from_6bit_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
   }
@@ -256,12 +247,10 @@ struct MXFP4 {
   static constexpr int bytes = 17, length = 32;
   static constexpr int offset = 0;
   static constexpr bool is_signed = true, has_min = false, halves = false;
-  static inline void unpack(const uint8_t *p, int count, Unpacked &u) {
+  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
     uint64_t exponents = 0;
-    for (int i = 0; i < 8; i++) {
-      if (i < count) exponents |= uint64_t(p[bytes * i]) << (8 * i);
-      u.q[i] = i < count ? b32_lookup(fp4_values, b32_nibbles(p + bytes * i + 1)) : b32_zero();
-    }
+    for (int i = 0; i < count; i++) exponents |= uint64_t(p[bytes * i]) << (8 * i);
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_lookup(fp4_values, b64_nibbles(a + 1, b + 1)); });
     u.d = f8_from_exponents(exponents);
   }
 };

@@ -53,6 +53,7 @@ struct Context {
   uint8_t *scratch;
   /** Zero when the operation begins; one a phase. */
   Counter *counters;
+  Shares &shares;
   const std::atomic<bool> &stop;
 };
 

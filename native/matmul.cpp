@@ -6,8 +6,10 @@
 namespace tl {
 namespace {
 
-/** Chunks that a thread gets where memory is the limit: reading on in one place is fastest. */
-constexpr int READING_CHUNKS = 4;
+/** Weights of a chunk where memory is the limit: few, since who waits at the end does not read. */
+constexpr int READ_WEIGHTS = 1 << 16;
+/** Chunks that a thread gets of a small weight. */
+constexpr int LEAST_CHUNKS = 8;
 
 #if defined(TL_BF16_DOT)
 void round_to_bf16(const float *x, uint16_t *out, int columns) {
@@ -70,21 +72,15 @@ void by_quantized_rows(const Weight &w, int begin, int end, const Activations &a
   for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
 }
 
-/** One panel times one tile of `count` tokens, of which the first is `token`. */
-template <class Kind, int tokens>
-void multiply_tile(const Panel &panel, const PanelPlace &place, const Tiles &x, int token, int count, const Output &output, float *sums, Ahead &ahead) {
+/** One panel times one tile of tokens, of which the first is `token`; `sums` are those of the row's panels so far. */
+template <class Products, int tokens>
+void multiply_tile(const Panel &panel, const PanelPlace &place, const Tiles &x, int token, float *sums, Ahead &ahead) {
   F acc[tokens];
   TL_UNROLL
   for (int t = 0; t < tokens; t++) acc[t] = place.from == 0 ? f_set(0) : f_load(sums + t * FW);
-  Kind::template add<tokens>(panel, x, token, place.from, place.to, acc, ahead);
-  if (place.to < x.columns) {
-    TL_UNROLL
-    for (int t = 0; t < tokens; t++) f_store(sums + t * FW, acc[t]);
-    return;
-  }
+  Products::template add<tokens>(panel, x, token, place.from, place.to, acc, ahead);
   TL_UNROLL
-  for (int t = 0; t < tokens; t++)
-    if (t < count) output.put_rows(token + t, place.row, place.rows, acc[t]);
+  for (int t = 0; t < tokens; t++) f_store(sums + t * FW, acc[t]);
 }
 
 /** The place that follows; one without rows behind the last. */
@@ -101,6 +97,7 @@ template <class Kind> PanelPlace next_place(PanelPlace place, int end, int colum
 
 template <class Kind>
 void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int count, const Output &output, uint8_t *memory) {
+  using Products = typename Kind::Products;
   Panel &panel = *(Panel *)memory;
   float *sums = (float *)(memory + sizeof(Panel));
   PanelPlace place{begin, std::min(FW, end - begin), 0, std::min(w.columns, Kind::columns)};
@@ -110,13 +107,16 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
     Ahead ahead(w, next, Kind::steps);
     for (int t = 0; t < count; t += tiles.width) {
       const int left = std::min(tiles.width, count - t);
+      float *own = sums + size_t(t) * FW;
       switch (padded_tokens(left)) {
-      case 4: multiply_tile<Kind, 4>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
+      case 4: multiply_tile<Products, 4>(panel, place, tiles, t, own, ahead); break;
 #if defined(__AVX512F__)
-      case 8: multiply_tile<Kind, 8>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
-      case 12: multiply_tile<Kind, 12>(panel, place, tiles, t, left, output, sums + size_t(t) * FW, ahead); break;
+      case 8: multiply_tile<Products, 8>(panel, place, tiles, t, own, ahead); break;
+      case 12: multiply_tile<Products, 12>(panel, place, tiles, t, own, ahead); break;
 #endif
       }
+      if (place.to < w.columns) continue;
+      for (int i = 0; i < left; i++) output.put_rows(t + i, place.row, place.rows, f_load(own + i * FW));
     }
     place = next;
   }
@@ -298,18 +298,18 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   if (count == 0) return;
   const Prepared a(op, context.scratch, count);
   uint8_t *memory = a.threads + thread_bytes(a.columns, count) * team.index;
+  // Parts one after the other, each in chunks of whole panels.
+  int all = 0;
+  for (auto &part : op.parts) all += part.weight.rows;
+  const int most = (count < PANEL_FROM ? READ_WEIGHTS : CHUNK_WEIGHTS) / a.columns;
+  const int chunk = std::max(1, std::min(most, all / (LEAST_CHUNKS * team.size)) / FW) * FW;
+  int chunks = 0;
+  for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
+  context.shares.begin(chunks, team);
   prepare(op, a, count, team);
   team.barrier();
 
-  // Parts one after the other, each in chunks of whole panels, from one counter.
-  int all = 0;
-  for (auto &part : op.parts) all += part.weight.rows;
-  int rows = CHUNK_WEIGHTS / a.columns;
-  if (count < PANEL_FROM) rows = std::max(rows, all / (READING_CHUNKS * team.size));
-  const int chunk = std::max(1, rows / FW) * FW;
-  int chunks = 0;
-  for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
-  for (int i = context.counters[0].take(1); i < chunks; i = context.counters[0].take(1)) {
+  for (int i = context.shares.take(team); i >= 0; i = context.shares.take(team)) {
     if (context.stop.load(std::memory_order_relaxed)) return;
     int index = i;
     for (auto &part : op.parts) {

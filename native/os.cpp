@@ -241,6 +241,12 @@ void guard_mappings() {
   });
 }
 
+/** The whole pages of a reservation, and one behind them that may not be touched. */
+uint64_t with_guard(uint64_t bytes) {
+  const uint64_t page = tl_page_size();
+  return (bytes + page - 1) / page * page + page;
+}
+
 /** Enters a mapping; false if the table is full. */
 bool enter(uint64_t start, uint64_t size, int file) {
   std::lock_guard lock(mappings_change);
@@ -310,11 +316,14 @@ uint64_t tl_reserve(uint64_t bytes) {
 #if defined(MAP_NORESERVE)
   flags |= MAP_NORESERVE;
 #endif
-  void *start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
-  return start == MAP_FAILED ? 0 : reinterpret_cast<uint64_t>(start);
+  const uint64_t whole = with_guard(bytes), page = tl_page_size();
+  void *start = mmap(nullptr, whole, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (start == MAP_FAILED) return 0;
+  mprotect(static_cast<uint8_t *>(start) + whole - page, page, PROT_NONE);
+  return reinterpret_cast<uint64_t>(start);
 }
 
-void tl_release(uint64_t address, uint64_t bytes) { munmap(reinterpret_cast<void *>(address), bytes); }
+void tl_release(uint64_t address, uint64_t bytes) { munmap(reinterpret_cast<void *>(address), with_guard(bytes)); }
 
 void tl_decommit(uint64_t address, uint64_t bytes) {
   const Pages pages(address, bytes);

@@ -34,7 +34,7 @@ TL_API void tl_read_bytes(uint64_t address, uint8_t *out, uint64_t length);
 /** Copies bytes into native memory. */
 TL_API void tl_write_bytes(uint64_t address, const uint8_t *from, uint64_t length);
 
-/** Address space that reads as zero and takes memory where it is first written. 0 if there is none. */
+/** Address space that reads as zero and takes memory where it is first written; but on Windows, a page that faults follows. 0 if there is none. */
 TL_API uint64_t tl_reserve(uint64_t bytes);
 
 /** Gives back what tl_reserve gave, whole. */

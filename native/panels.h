@@ -61,43 +61,9 @@ inline void transpose_panel(Panel &panel, int words, uint8_t add) {
     transpose_words(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(word) * FW, add);
 }
 
-/** Weights of a block format times activations in 8 bits. */
-template <class Format> struct QuantizedPanel {
-  static constexpr int columns = PANEL_WORDS * 4;
-  /** Steps through a panel, after each of which something may be asked for. */
-  static constexpr int steps = columns / 32;
-  static constexpr bool halves = Format::halves;
-  /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
-  static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
-  static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
-  static constexpr bool is_signed = Format::is_signed && !starts;
-  static constexpr int run_length = halves ? 16 : 32, group_runs = 256 / run_length;
-
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
-    constexpr int groups_most = columns / 256, runs_most = groups_most * group_runs;
-    const int first = place.from / 256, groups = (place.to - place.from + 255) / 256;
-    for (int r = 0; r < FW; r++) {
-      const uint8_t *row = place.row_at(w, r) + group_bytes<Format>() * first;
-      uint8_t *bytes = panel.rows + size_t(r) * PANEL_WORDS * 4;
-      float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
-      for (int g = 0; g < groups; g++) {
-        Unpacked u;
-        Format::unpack(row + group_bytes<Format>() * g, runs_left<Format>(place.to, first + g), u);
-        if constexpr (Format::offset != 0 && !starts) set_minima<Format>(u);
-        for (int i = 0; i < 8; i++) b32_store(bytes + 256 * g + 32 * i, u.q[i]);
-        f8_store(d + group_runs * g, u.d);
-        if constexpr (halves) f8_store(d + group_runs * g + 8, u.d_high);
-        if constexpr (has_min) f8_store(m + group_runs * g, u.m);
-        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, u.m_high);
-      }
-    }
-    transpose_panel(panel, 64 * groups, starts ? 128 - Format::offset : 0);
-    const int runs = groups * group_runs;
-    for (int run = 0; run < runs; run += FW) {
-      transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
-      if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
-    }
-  }
+/** Sums of products with bytes: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
+template <bool halves, bool starts, bool has_min, bool is_signed> struct ByteProducts {
+  static constexpr int run_length = halves ? 16 : 32;
 
   /** Products of `length` columns, beginning at word `word` of panel and tile. */
   template <int tokens> static inline void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P *sums) {
@@ -153,6 +119,44 @@ template <class Format> struct QuantizedPanel {
   }
 };
 
+/** Weights of a block format times activations in 8 bits. */
+template <class Format> struct QuantizedPanel {
+  static constexpr int columns = PANEL_WORDS * 4;
+  /** Steps through a panel, after each of which something may be asked for. */
+  static constexpr int steps = columns / 32;
+  static constexpr bool halves = Format::halves;
+  /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
+  static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
+  static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
+  using Products = ByteProducts<halves, starts, has_min, Format::is_signed && !starts>;
+
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+    constexpr int group_runs = halves ? 16 : 8, groups_most = columns / 256, runs_most = groups_most * group_runs;
+    const int first = place.from / 256, groups = (place.to - place.from + 255) / 256;
+    for (int r = 0; r < FW; r++) {
+      const uint8_t *row = place.row_at(w, r) + group_bytes<Format>() * first;
+      uint8_t *bytes = panel.rows + size_t(r) * PANEL_WORDS * 4;
+      float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
+      for (int g = 0; g < groups; g++) {
+        Unpacked u;
+        Format::unpack(row + group_bytes<Format>() * g, runs_left<Format>(place.to, first + g), u);
+        if constexpr (Format::offset != 0 && !starts) set_minima(u, Format::offset, halves);
+        for (int i = 0; i < 4; i++) b64_store(bytes + 256 * g + 64 * i, u.q[i]);
+        f8_store(d + group_runs * g, u.d);
+        if constexpr (halves) f8_store(d + group_runs * g + 8, u.d_high);
+        if constexpr (has_min) f8_store(m + group_runs * g, u.m);
+        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, u.m_high);
+      }
+    }
+    transpose_panel(panel, 64 * groups, starts ? 128 - Format::offset : 0);
+    const int runs = groups * group_runs;
+    for (int run = 0; run < runs; run += FW) {
+      transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
+      if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
+    }
+  }
+};
+
 /** Rows of weights as floats. */
 struct F32Source {
   static void load(const Weight &, const uint8_t *p, int count, float *out) { std::memcpy(out, p, size_t(count) * 4); }
@@ -172,21 +176,8 @@ struct BF16Source {
   }
 };
 
-/** Weights as floats times floats; Source brings any format there. */
-template <class Source> struct FloatPanel {
-  static constexpr int columns = PANEL_WORDS;
-  static constexpr int steps = PANEL_WORDS / FW;
-
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
-    const int count = place.to - place.from, words = Tiles::float_words(count);
-    for (int r = 0; r < FW; r++) {
-      float *out = (float *)panel.rows + size_t(r) * PANEL_WORDS;
-      Source::load(w, place.row_at(w, r) + w.row_bytes * place.from / w.columns, count, out);
-      for (int i = count; i < words; i++) out[i] = 0;
-    }
-    transpose_panel(panel, words, 0);
-  }
-
+/** Sums of products of floats. */
+struct FloatProducts {
   template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
     const float *w = (const float *)panel.words, *in = (const float *)x.floats + size_t(Tiles::float_words(x.columns)) * token + size_t(from) * tokens;
     for (int word = 0; word < to - from; word += FW) {
@@ -201,11 +192,29 @@ template <class Source> struct FloatPanel {
   }
 };
 
+/** Weights as floats times floats; Source brings any format there. */
+template <class Source> struct FloatPanel {
+  static constexpr int columns = PANEL_WORDS;
+  static constexpr int steps = PANEL_WORDS / FW;
+  using Products = FloatProducts;
+
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+    const int count = place.to - place.from, words = Tiles::float_words(count);
+    for (int r = 0; r < FW; r++) {
+      float *out = (float *)panel.rows + size_t(r) * PANEL_WORDS;
+      Source::load(w, place.row_at(w, r) + w.row_bytes * place.from / w.columns, count, out);
+      for (int i = count; i < words; i++) out[i] = 0;
+    }
+    transpose_panel(panel, words, 0);
+  }
+};
+
 #if defined(TL_BF16_DOT)
 /** Weights in bf16 times activations rounded to it: pairs of products are added in one instruction. */
 struct RoundedPanel {
   static constexpr int columns = 2 * PANEL_WORDS;
   static constexpr int steps = PANEL_WORDS / FW;
+  using Products = RoundedPanel;
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
     const int count = place.to - place.from, words = Tiles::rounded_words(count);

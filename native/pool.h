@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 namespace tl {
 
@@ -22,6 +23,39 @@ struct Counter {
   std::atomic<int> next{0};
   /** The next chunk's start, or `count` or more if nothing is left. */
   int take(int chunk) { return next.fetch_add(chunk, std::memory_order_relaxed); }
+};
+
+/**
+ * Chunks [0, count) in one stretch a thread, since memory is read fastest in one place; who is done takes from the end of
+ * another's stretch.
+ */
+class Shares {
+public:
+  explicit Shares(int threads) : ranges(threads) {}
+
+  /** Sets the caller's own stretch; all have to before the first one takes. */
+  void begin(int count, const Team &team) {
+    const uint64_t from = uint64_t(count) * team.index / team.size, to = uint64_t(count) * (team.index + 1) / team.size;
+    ranges[team.index].left.store(from << 32 | to, std::memory_order_relaxed);
+  }
+  /** The next chunk, or -1 if nothing is left. */
+  int take(const Team &team) {
+    for (int i = 0; i < team.size; i++) {
+      std::atomic<uint64_t> &left = ranges[(team.index + i) % team.size].left;
+      uint64_t now = left.load(std::memory_order_relaxed);
+      while (now >> 32 < (now & 0xffffffff)) {
+        const uint64_t next = i == 0 ? now + (uint64_t(1) << 32) : now - 1;
+        if (left.compare_exchange_weak(now, next, std::memory_order_relaxed)) return int(i == 0 ? now >> 32 : next & 0xffffffff);
+      }
+    }
+    return -1;
+  }
+
+private:
+  struct alignas(64) Range {
+    std::atomic<uint64_t> left{0};
+  };
+  std::vector<Range> ranges;
 };
 
 } // namespace tl

@@ -1,5 +1,5 @@
 // The SIMD vocabulary that all kernels are written in, chosen by what the compiler was told to target: eight
-// floats (F8), eight 32-bit sums (I8), thirty-two bytes (B32), and FW floats (F) for long float loops.
+// floats (F8), eight 32-bit sums (I8), thirty-two bytes (B32) or twice as many (B64), and FW floats (F) for long float loops.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -12,11 +12,13 @@
 #include "simd_portable.h"
 #endif
 
-/** Loops over registers: unless they are gone, so are the registers. */
-#if defined(__GNUC__)
+/** Loops over registers: unless they are gone, so are the registers. TL_INLINE is for functions that keep theirs. */
+#if defined(__GNUC__) && (defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
 #define TL_UNROLL _Pragma("GCC unroll 16")
+#define TL_INLINE inline __attribute__((always_inline))
 #else
 #define TL_UNROLL
+#define TL_INLINE inline
 #endif
 
 namespace tl {
@@ -70,3 +72,5 @@ inline F f_softcap(F a, float cap) {
 inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint64_t>(p)); }
 
 } // namespace tl
+
+#include "simd_pairs.h"

@@ -105,15 +105,26 @@ inline float half_to_float(uint16_t half) { return _cvtsh_ss(half); }
 inline uint16_t float_to_half(float value) { return uint16_t(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT)); }
 
 #if defined(__AVX512BW__)
-/** Eight halves that lie `stride` bytes apart, at most 20: one permutation takes four of them out of 64 bytes. */
+/** Where four halves that lie `stride` bytes apart, the first one `offset` bytes on, are among the words of a register. */
+constexpr int64_t word_indices(int stride, int offset) {
+  uint64_t indices = 0;
+  for (int i = 0; i < 4; i++) indices |= uint64_t((offset + i * stride) / 2 & 31) << (16 * i);
+  return int64_t(indices);
+}
+/**
+ * Eight halves that lie `stride` bytes apart: one permutation takes as many of them as there are in 64 bytes, up to four. The
+ * blocks whose first half may lie two bytes before `p` are all that is read.
+ */
 template <int stride> inline F8 f8_from_near_halves(const uint8_t *p) {
-  static_assert(stride % 2 == 0 && stride <= 20);
-  constexpr int64_t words = stride / 2;
-  constexpr int64_t four = words << 16 | 2 * words << 32 | 3 * words << 48;
-  const __m512i order = _mm512_set_epi64(0, 0, 0, 0, 0, 0, four, four);
-  const __m512i first = _mm512_permutexvar_epi16(order, _mm512_loadu_si512(p));
-  const __m512i both = _mm512_mask_permutexvar_epi16(first, 0xf0, order, _mm512_loadu_si512(p + 4 * stride));
-  return _mm256_cvtph_ps(_mm512_castsi512_si128(both));
+  static_assert(stride % 2 == 0 && stride <= 60);
+  constexpr int near = stride <= 20 ? 4 : 2, last = 8 * stride - 2 - 64;
+  __m512i all = _mm512_setzero_si512();
+  for (int i = 0; i < 8; i += near) {
+    const int from = i * stride < last ? i * stride : last;
+    const __m512i order = _mm512_set_epi64(0, 0, 0, 0, 0, 0, word_indices(stride, 4 * stride - from), word_indices(stride, -from));
+    all = _mm512_mask_permutexvar_epi16(all, __mmask32(((1 << near) - 1) << i), order, _mm512_loadu_si512(p + from));
+  }
+  return _mm256_cvtph_ps(_mm512_castsi512_si128(all));
 }
 #endif
 

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { addBenchCommand } from './bench.ts'
+import { addConvertCommand } from './convert.ts'
 import { reportFailure } from './failure.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
@@ -29,6 +30,7 @@ addLogitsCommand(program)
 addPerplexityCommand(program)
 addBenchCommand(program)
 addTemplateCommand(program)
+addConvertCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -18,11 +18,12 @@ export interface NativeOs {
   /** A copy of native memory, which must be readable throughout. */
   readBytes(address: Address, length: number): Uint8Array
   writeBytes(address: Address, bytes: Uint8Array): void
-  /** Address space that takes memory where it is written; 0 if there is none. */
+  /** Address space that takes memory where it is written, before a page that faults; 0 if there is none. */
   reserve(bytes: number): Address
   release(address: Address, bytes: number): void
   /** Gives back the memory of the whole pages within a range; they read as zero again. */
   decommit(address: Address, bytes: number): void
+  pageSize(): number
   /** The least of physical cores, processors allowed and the control group's quota. */
   defaultThreads(): number
 }
@@ -60,6 +61,7 @@ function declare(library: Library): NativeOs {
     reserve: library.func('tl_reserve', 'address', ['u64']),
     release: library.func('tl_release', 'void', ['address', 'u64']),
     decommit: library.func('tl_decommit', 'void', ['address', 'u64']),
+    pageSize: library.func('tl_page_size', 'address', []),
     defaultThreads: library.func('tl_default_threads', 'i32', []),
   }
 }

@@ -60,7 +60,8 @@ const everyType = (Object.keys(quants) as QuantName[]).map((type, i) => {
 
 describe('a file that was written', () => {
   test('holds every type of value and of tensor', async () => {
-    const file = await openNative(source(await nativeBytes({ metadata, tensors: everyType })))
+    const from = source(await nativeBytes({ metadata, tensors: everyType }))
+    const file = await openNative(from)
     const gguf = await openGguf(source(await ggufBytes({ metadata, tensors: everyType })))
     expect(file.format).toBe('native')
     const values = (entries: Iterable<readonly [string, unknown]>) => new Map(entries)
@@ -69,6 +70,8 @@ describe('a file that was written', () => {
     for (const { name, type, shape, data } of everyType) {
       const tensor = file.tensors.get(name)!
       expect(tensor).toMatchObject({ type, shape, bytes: data.length })
+      // Where the file lies it is used: nothing stands between.
+      expect(tensor.source).toBe(from)
       expect(tensor.offset % 64).toBe(0)
       expect(await tensor.source.read(tensor.offset, tensor.bytes)).toEqual(data)
     }

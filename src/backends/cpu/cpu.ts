@@ -14,6 +14,13 @@ const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
 const STEP_TOKENS = 512
 const MEASURED_SECONDS = 0.25
+/**
+ * Steps of less work, in bytes of weights times tokens, take a millisecond or two, and are not worth the two changes of thread of a
+ * call beside JavaScript.
+ */
+const SHORT_WORK = 2 ** 26
+/** Milliseconds of short steps after which the event loop has its turn. */
+const SHORT_TURN = 5
 
 export interface CpuOptions {
   /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */
@@ -41,7 +48,7 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
     },
     stepTokens: STEP_TOKENS,
     async compile(program, source, limits) {
-      const weights = await nativeWeights(program, source, library.os)
+      const weights = await nativeWeights(program, source, library.os, limits.guard === true)
       try {
         return new CpuExecutable(library, program, weights, limits, team)
       } catch (error) {
@@ -65,6 +72,15 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work)
   turn = result.catch(() => {})
   return result
+}
+
+let lastTurn = 0
+
+/** Lets the event loop run if short steps have kept it waiting. */
+async function eventLoopTurn(): Promise<void> {
+  if (performance.now() - lastTurn < SHORT_TURN) return
+  await new Promise(resolve => setImmediate(resolve))
+  lastTurn = performance.now()
 }
 
 class CpuExecutable implements Executable {
@@ -122,12 +138,16 @@ class CpuExecutable implements Executable {
     this.#library.setBatch(this.#handle, ...inputs, tokens.length, rows.length, copies.length / 3)
     if (this.#guarded) this.#library.fillArena(this.#handle, PATTERN)
 
+    const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
+    const short = this.#weights.bytes * tokens.length <= SHORT_WORK
+    if (short) await eventLoopTurn()
     const stop = () => this.#library.stop(this.#handle)
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop)
     try {
-      const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
-      const stopped = await this.#library.step(this.#handle, top)
+      const stopped = short
+        ? this.#library.stepAtOnce(this.#handle, top)
+        : await this.#library.step(this.#handle, top)
       if (stopped !== 0) throw signal?.reason
     } finally {
       signal?.removeEventListener('abort', stop)

@@ -31,6 +31,8 @@ export interface CpuLibrary {
   ): void
   /** Beside JavaScript; answers 0, or 1 if it was stopped. `want`: 0 for whole rows, else ids of each. */
   step(executable: Address, want: number): Promise<number>
+  /** The same while JavaScript waits. */
+  stepAtOnce(executable: Address, want: number): number
   stop(executable: Address): void
   /** `ids` may be null where whole rows were wanted. */
   result(executable: Address, ids: Int32Array | null, values: Float32Array): void
@@ -67,6 +69,7 @@ function declare(library: NativeLibrary): CpuLibrary {
       ...(['i32', 'i32', 'i32'] as const),
     ]),
     step: library.async('tl_step', 'i32', ['address', 'i32']),
+    stepAtOnce: library.func('tl_step', 'i32', ['address', 'i32']),
     stop: library.func('tl_stop', 'void', ['address']),
     result: library.func('tl_result', 'void', ['address', list, list]),
     readArena: library.func('tl_read_arena', 'void', ['address', list, 'i64', 'i64']),

@@ -41,7 +41,7 @@ export async function readHeader(source: Source): Promise<Header> {
   const most = Math.min(source.size - PREFIX_BYTES, MAX_HEADER_BYTES)
   if (size < 2n || size > BigInt(most)) fail('header size', `2 to ${most} bytes`, `${size}`)
   const bytes = withoutPadding(await source.read(PREFIX_BYTES, Number(size)))
-  if (bytes.reduce((count, byte) => count + (byte === 0x7b || byte === 0x5b ? 1 : 0), 0) > MAX_BRACKETS)
+  if (countBrackets(bytes) > MAX_BRACKETS)
     fail('header', `at most ${MAX_BRACKETS} arrays and objects`, 'more')
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -51,6 +51,13 @@ export async function readHeader(source: Source): Promise<Header> {
     const found = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
     return fail('header', 'JSON in UTF-8', found, { cause: error })
   }
+}
+
+/** How many bytes begin an array or an object; those in texts are counted, too, as few as they are. */
+function countBrackets(bytes: Uint8Array): number {
+  let count = 0
+  for (const byte of bytes) if (byte === 0x7b || byte === 0x5b) count++
+  return count
 }
 
 /** Exporters fill the header up with zeros, and count them as a part of it. */

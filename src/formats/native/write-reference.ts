@@ -6,6 +6,7 @@ import { decodeRows } from '../../quant/decode.ts'
 import { bytesFor } from '../../quant/quants.ts'
 import { alignUp } from '../gguf/spec.ts'
 import type { ModelFile, TensorInfo } from '../model-file.ts'
+import { withRopeLayout } from '../rope-rows.ts'
 import { ALIGNMENT, headerBytes } from './header.ts'
 import { encodeGroups, GROUP } from './int8.ts'
 import { referenceName } from './reference.ts'
@@ -40,9 +41,10 @@ interface Entry {
 /** Throws an UnsupportedModelError for what torchless-rs's files cannot hold. */
 export async function writeReference(
   sink: Sink,
-  file: ModelFile,
+  model: ModelFile,
   { type = 'f32' }: ReferenceOptions = {},
 ): Promise<void> {
+  const file = withRopeLayout(model, 'halves', 'adjacent')
   const metadata = referenceMetadataOf(file, type)
   const entries = entriesOf(file, type)
   const tensors = entries.map(({ name, tensor: { shape }, elements, offset, scaleOffset }) => [
@@ -54,7 +56,7 @@ export async function writeReference(
   await sink.write(
     headerBytes({ metadata, tensors: Object.fromEntries(tensors), tokenizer: tokenizerOf(file) }),
   )
-  for (const entry of entries) await writeEntry(sink, file, entry)
+  for (const entry of entries) await writeEntry(sink, entry)
 }
 
 function fail(file: ModelFile, field: string, expected: string, found: unknown): never {
@@ -140,10 +142,10 @@ function tokenizerOf(file: ModelFile) {
   return { vocab: Object.fromEntries(ids), merges: merges.map(({ text }) => text) }
 }
 
-async function writeEntry(sink: Sink, file: ModelFile, entry: Entry): Promise<void> {
+async function writeEntry(sink: Sink, entry: Entry): Promise<void> {
   const { elements, offset, scaleOffset, end } = entry
   const scales: Float32Array[] = []
-  for await (const values of valuesOf(file, entry)) {
+  for await (const values of valuesOf(entry)) {
     if (scaleOffset === undefined) await sink.write(bytesOf(values))
     else {
       const encoded = encodeGroups(values)
@@ -160,33 +162,8 @@ async function writeEntry(sink: Sink, file: ModelFile, entry: Entry): Promise<vo
   await sink.write(new Uint8Array(end - written))
 }
 
-/** The values in HuggingFace's order, which differs for rows of queries and keys: halves of a head, not pairs. */
-async function* valuesOf(file: ModelFile, { tensor, elements }: Entry): AsyncIterable<Float32Array> {
-  const { metadata } = file
-  const rotated = /\.attn_[qk]\.(?:weight|bias)$/.test(tensor.name)
-  const adjacent = (metadata.get('llama.rope.layout') ?? 'adjacent') === 'adjacent'
-  const heads = Number(metadata.get('llama.attention.head_count'))
-  const keyHeads = Number(metadata.get('llama.attention.head_count_kv') ?? heads)
-  const headSize = elements / (tensor.name.includes('attn_q') ? heads : keyHeads)
-  if (!rotated || !adjacent) {
-    for (let at = 0; at < elements; at += CHUNK) yield decode(tensor, at, Math.min(CHUNK, elements - at))
-    return
-  }
-  const columns = tensor.shape.length > 1 ? tensor.shape.at(-1)! : 1
-  const rows = headSize / columns
-  // Whole groups of int8, too: they pay no heed to heads.
-  const unit = headSize % GROUP === 0 ? 1 : GROUP
-  const together = unit * Math.max(1, Math.floor(CHUNK / headSize / unit))
-  for (let at = 0; at < elements; at += together * headSize) {
-    const values = await decode(tensor, at, Math.min(together * headSize, elements - at))
-    const ordered = new Float32Array(values.length)
-    for (let row = 0; row < values.length / columns; row++) {
-      const within = row % rows
-      const from = row - within + 2 * (within % (rows / 2)) + Math.floor(within / (rows / 2))
-      ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns)
-    }
-    yield ordered
-  }
+async function* valuesOf({ tensor, elements }: Entry): AsyncIterable<Float32Array> {
+  for (let at = 0; at < elements; at += CHUNK) yield decode(tensor, at, Math.min(CHUNK, elements - at))
 }
 
 /** `count` values from `at`, both whole blocks. */

@@ -1,0 +1,152 @@
+// Two runs of 32 bytes of a row at a time (B64), and their products with activations: one register with AVX-512, two of the
+// vocabulary's vectors elsewhere.
+#pragma once
+
+namespace tl {
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
+
+struct B64 { __m512i v; };
+
+inline B64 b64_load(const void *p) { return {_mm512_loadu_si512(p)}; }
+inline void b64_store(void *p, B64 a) { _mm512_storeu_si512(p, a.v); }
+/** The 32 bytes at `a`, then those at `b`. */
+inline B64 b64_pair(const void *a, const void *b) {
+  return {_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)a)), _mm256_loadu_si256((const __m256i *)b), 1)};
+}
+/** The same 32 bytes for both runs. */
+inline B64 b64_twice(const void *p) { return {_mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p))}; }
+inline B64 b64_and(B64 a, uint8_t mask) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(char(mask)))}; }
+inline B64 b64_or(B64 a, B64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+/** Each byte of the first run shifted right by `first` bits, of the second by `second`; then masked. */
+template <int first, int second> inline B64 b64_bits(B64 a, uint8_t mask) {
+  const __m512i counts = _mm512_inserti64x4(_mm512_set1_epi16(first), _mm256_set1_epi16(second), 1);
+  return b64_and({first == second ? _mm512_srli_epi16(a.v, first) : _mm512_srlv_epi16(a.v, counts)}, mask);
+}
+/** Each byte, which must be small enough, shifted left. */
+template <int n> inline B64 b64_shl(B64 a) { return {_mm512_slli_epi16(a.v, n)}; }
+/** Of sixteen bytes each: low nibbles, then high nibbles. */
+inline B64 b64_nibbles(const void *a, const void *b) {
+  const __m512i first = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)a));
+  const __m512i both = _mm512_mask_broadcast_i32x4(first, 0xff00, _mm_loadu_si128((const __m128i *)b));
+  const __m512i counts = _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0);
+  return b64_and({_mm512_srlv_epi64(both, counts)}, 15);
+}
+/** table[i] for each byte i, which must be below 16. */
+inline B64 b64_lookup(const int8_t table[16], B64 indices) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), indices.v)};
+}
+/** Byte i of a run is 16 where its bit i is set. */
+inline B64 b64_bits_to_16(uint32_t a, uint32_t b) {
+  return {_mm512_maskz_mov_epi8(__mmask64(a) | __mmask64(b) << 32, _mm512_set1_epi8(16))};
+}
+
+/** One token's sums over a row. */
+struct Sums {
+  /** Apart, so that additions need not wait for each other. */
+  F products[4];
+  F8 minima;
+
+  Sums() : minima(f8_set(0)) {
+    for (auto &sum : products) sum = f_set(0);
+  }
+  float total() const { return f_sum(f_add(f_add(products[0], products[1]), f_add(products[2], products[3]))) + f8_sum(minima); }
+};
+
+/** Whether rows of signed bytes are multiplied as bytes from 0 to 255, with an offset of 128. */
+constexpr bool ROWS_UNSIGNED = true;
+inline B64 b64_unsign(B64 a) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(char(0x80)))}; }
+
+/** Products of pair j, a lane for every four of them, times what `order` takes of the scales. */
+inline void add_pair(Sums &sums, int j, B64 w, const int8_t *x, __m512 scales, __m512i order) {
+  const __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w.v, _mm512_loadu_si512(x + 64 * j));
+  sums.products[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(order, scales), sums.products[j]);
+}
+
+/** Adds the products of `pairs` pairs of runs, each run times its scale. */
+template <bool> inline void add_runs(Sums &sums, const B64 *w, int pairs, const int8_t *x, F8 scales) {
+  const __m512 all = _mm512_castps256_ps512(scales);
+  const __m512i first = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi32(1), 1);
+  TL_UNROLL
+  for (int j = 0; j < 4; j++)
+    if (j < pairs) add_pair(sums, j, w[j], x, all, _mm512_add_epi32(first, _mm512_set1_epi32(2 * j)));
+}
+
+/** The same with a scale every 16 weights. */
+template <bool> inline void add_half_runs(Sums &sums, const B64 *w, const int8_t *x, F8 low, F8 high) {
+  const __m512 all = _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+  const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  TL_UNROLL
+  for (int j = 0; j < 4; j++) add_pair(sums, j, w[j], x, all, _mm512_add_epi32(first, _mm512_set1_epi32(4 * j)));
+}
+
+#else
+
+struct B64 { B32 a, b; };
+
+inline B64 b64_load(const void *p) { return {b32_load(p), b32_load((const uint8_t *)p + 32)}; }
+inline void b64_store(void *p, B64 x) {
+  b32_store(p, x.a);
+  b32_store((uint8_t *)p + 32, x.b);
+}
+/** The 32 bytes at `a`, then those at `b`. */
+inline B64 b64_pair(const void *a, const void *b) { return {b32_load(a), b32_load(b)}; }
+/** The same 32 bytes for both runs. */
+inline B64 b64_twice(const void *p) { return b64_pair(p, p); }
+inline B64 b64_and(B64 x, uint8_t mask) { return {b32_and(x.a, mask), b32_and(x.b, mask)}; }
+inline B64 b64_or(B64 x, B64 y) { return {b32_or(x.a, y.a), b32_or(x.b, y.b)}; }
+/** Each byte of the first run shifted right by `first` bits, of the second by `second`; then masked. */
+template <int first, int second> inline B64 b64_bits(B64 x, uint8_t mask) {
+  return {b32_and(b32_shr<first>(x.a), mask), b32_and(b32_shr<second>(x.b), mask)};
+}
+/** Each byte, which must be small enough, shifted left. */
+template <int n> inline B64 b64_shl(B64 x) { return {b32_shl<n>(x.a), b32_shl<n>(x.b)}; }
+/** Of sixteen bytes each: low nibbles, then high nibbles. */
+inline B64 b64_nibbles(const void *a, const void *b) { return {b32_nibbles(a), b32_nibbles(b)}; }
+/** table[i] for each byte i, which must be below 16. */
+inline B64 b64_lookup(const int8_t table[16], B64 indices) { return {b32_lookup(table, indices.a), b32_lookup(table, indices.b)}; }
+/** Byte i of a run is 16 where its bit i is set. */
+inline B64 b64_bits_to_16(uint32_t a, uint32_t b) { return {b32_bits_to_16(a), b32_bits_to_16(b)}; }
+
+/** One token's sums over a row. */
+struct Sums {
+  F8 products = f8_set(0), minima = f8_set(0);
+  float total() const { return f8_sum(f8_add(products, minima)); }
+};
+
+/** Whether rows of signed bytes are multiplied as bytes from 0 to 255, with an offset of 128. */
+constexpr bool ROWS_UNSIGNED = false;
+inline B64 b64_unsign(B64 x) { return x; }
+
+/** Products of eight runs, a vector each; zero beyond `pairs` pairs. */
+template <bool is_signed> inline void multiply_runs(I8 *r, const B64 *w, int pairs, const int8_t *x) {
+  const auto dot = [](B32 a, const int8_t *b) { return is_signed ? dot_s8(i8_zero(), a, b32_load(b)) : dot_u8(i8_zero(), a, b32_load(b)); };
+  TL_UNROLL
+  for (int j = 0; j < 4; j++) {
+    r[2 * j] = j < pairs ? dot(w[j].a, x + 64 * j) : i8_zero();
+    r[2 * j + 1] = j < pairs ? dot(w[j].b, x + 64 * j + 32) : i8_zero();
+  }
+}
+
+/** Adds the products of `pairs` pairs of runs, each run times its scale. */
+template <bool is_signed> inline void add_runs(Sums &sums, const B64 *w, int pairs, const int8_t *x, F8 scales) {
+  I8 r[8];
+  multiply_runs<is_signed>(r, w, pairs, x);
+  sums.products = f8_fma(f8_from_i8(i8_combine(r)), scales, sums.products);
+}
+
+/** The same with a scale every 16 weights. */
+template <bool is_signed> inline void add_half_runs(Sums &sums, const B64 *w, const int8_t *x, F8 low_scales, F8 high_scales) {
+  I8 r[8], low, high;
+  multiply_runs<is_signed>(r, w, 4, x);
+  i8_combine_halves(r, low, high);
+  sums.products = f8_fma(f8_from_i8(low), low_scales, sums.products);
+  sums.products = f8_fma(f8_from_i8(high), high_scales, sums.products);
+}
+
+#endif
+
+/** Adds products of minima and sums of activations. */
+inline void add_minima(Sums &sums, F8 minima, const float *x) { sums.minima = f8_fma(minima, f8_load(x), sums.minima); }
+
+} // namespace tl

@@ -1,0 +1,74 @@
+// convertModel: a model of any format becomes a file of another.
+import * as z from 'zod'
+import { contentsOf } from '../formats/contents.ts'
+import { writeGguf } from '../formats/gguf.ts'
+import type { FormatName, ModelFile } from '../formats/model-file.ts'
+import { writeNative, writeReference } from '../formats/native.ts'
+import { withRopeLayout } from '../formats/rope-rows.ts'
+import { type Sink, writeWhole } from '../io/sink.ts'
+import { type ModelLocation, openModelFile } from './open.ts'
+import { checkOptions, formatOption, signal } from './options.ts'
+
+const writers = {
+  gguf: (sink: Sink, file: ModelFile) => writeGguf(sink, contentsOf(withRopeLayout(file, 'adjacent'))),
+  native: (sink: Sink, file: ModelFile) => writeNative(sink, contentsOf(file)),
+  'torchless-rs': (sink: Sink, file: ModelFile) => writeReference(sink, file),
+  'torchless-rs-int8': (sink: Sink, file: ModelFile) => writeReference(sink, file, { type: 'int8' }),
+}
+
+/** What models are written as: GGUF, torchless's own format, or that of torchless-rs in F32 or int8 (docs/formats.md). */
+export type WritableFormat = keyof typeof writers
+export const writableFormats = Object.keys(writers) as readonly WritableFormat[]
+
+export interface ConvertOptions {
+  /** What to write. */
+  readonly to: WritableFormat
+  /** What to read the file as, where its content does not tell. */
+  readonly format?: FormatName | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Told of bytes written so far, and about how many there will be. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+const schema = z.strictObject({
+  to: z.enum(writableFormats),
+  format: formatOption,
+  signal: signal.optional(),
+  onProgress: z
+    .custom<ConvertOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
+})
+
+/**
+ * Writes a model to `path`, tensors as they are (as F32 or int8 for torchless-rs), one after another, so that it need not fit in
+ * memory. A file that is there is replaced once the new one is whole; if anything fails, it stays. Rejects with SourceError,
+ * ModelFormatError, UnsupportedModelError where the format cannot hold the model, and the signal's reason on abort.
+ */
+export async function convertModel(
+  location: ModelLocation,
+  path: string,
+  options: ConvertOptions,
+): Promise<void> {
+  const { to, format, signal, onProgress } = checkOptions('convertModel', schema, options)
+  signal?.throwIfAborted()
+  const file = await openModelFile(location, format)
+  try {
+    const total = file.sources.reduce((sum, { size }) => sum + size, 0)
+    let done = 0
+    await writeWhole(path, sink =>
+      writers[to](
+        {
+          async write(bytes) {
+            signal?.throwIfAborted()
+            await sink.write(bytes)
+            done += bytes.length
+            onProgress?.(done, Math.max(done, total))
+          },
+        },
+        file,
+      ),
+    )
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,44 @@
+// `torchless convert`: a model of any format becomes a file of another.
+import { extname } from 'node:path'
+import { type Command, Option } from 'commander'
+import { convertModel, type FormatName, type WritableFormat, writableFormats } from '../api/index.ts'
+import { UsageError } from './failure.ts'
+import { interruptSignal } from './interrupt.ts'
+import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { Terminal, type TerminalOptions } from './terminal.ts'
+
+type ConvertFlags = TerminalOptions & { readonly format?: FormatName; readonly to?: WritableFormat }
+
+/** What a name of the new file means without --to. */
+const byExtension: Readonly<Record<string, WritableFormat>> = { '.gguf': 'gguf', '.bin': 'native' }
+
+export function addConvertCommand(program: Command): void {
+  const command = program
+    .command('convert')
+    .description('write a model in another format; tensors stay as they are')
+    .argument('<in>', 'model file')
+    .argument('<out>', 'file to write: NAME.gguf, or NAME.bin for the native format')
+    .addOption(new Option('--to <format>', 'what to write, whatever its name').choices(writableFormats))
+    .addHelpText('after', '\nExample:\n  $ torchless convert model.gguf model.bin')
+  addTerminalOptions(addFormatOption(command)).action(convert)
+}
+
+async function convert(from: string, path: string, flags: ConvertFlags): Promise<void> {
+  const terminal = new Terminal(flags)
+  const to = flags.to ?? byExtension[extname(path).toLowerCase()]
+  if (to === undefined)
+    throw new UsageError(`convert: expected a name that ends in .gguf or .bin, or --to, found ${path}`)
+  const bar = terminal.progress('writing', 'MB')
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6)
+  try {
+    await convertModel(from, path, {
+      to,
+      format: flags.format,
+      signal: interruptSignal(),
+      onProgress: (done, total) => bar.update(megabytes(done), megabytes(total)),
+    })
+  } finally {
+    bar.stop()
+  }
+  terminal.note(`wrote ${path}`)
+}
