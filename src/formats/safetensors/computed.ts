@@ -42,6 +42,8 @@ export function onePlus(tensor: TensorInfo): TensorInfo {
 /** Numbers that the configuration holds, or that follow from it. */
 export function vector(name: string, values: readonly number[]): TensorInfo {
   const bytes = new Uint8Array(Float32Array.from(values).buffer)
-  const source = makeSource(name, bytes.length, async (offset, length) => bytes.slice(offset, offset + length))
+  const source = makeSource(name, bytes.length, async (offset, length) =>
+    bytes.slice(offset, offset + length),
+  )
   return { name, type: 'F32', shape: [values.length], source, offset: 0, bytes: bytes.length }
 }

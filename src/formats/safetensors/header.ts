@@ -66,7 +66,8 @@ export async function readStored(source: Source): Promise<Map<string, StoredTens
       entry.get('shape').fail(`at most ${MOST_DIMENSIONS} dimensions`, `${dimensions.length}`)
     const shape = dimensions.map(dimension => dimension.count(Number.MAX_SAFE_INTEGER))
     const offsets = entry.get('data_offsets').items()
-    if (offsets.length !== 2) entry.get('data_offsets').fail('where it begins and ends', `${offsets.length} numbers`)
+    if (offsets.length !== 2)
+      entry.get('data_offsets').fail('where it begins and ends', `${offsets.length} numbers`)
     const [begin, end] = offsets.map(offset => offset.count(source.size - start + 1)) as [number, number]
     const bytes = shape.reduce((product, dimension) => product * dimension, size)
     if (end - begin !== bytes)
@@ -77,7 +78,11 @@ export async function readStored(source: Source): Promise<Map<string, StoredTens
   let at = start
   for (const { name, offset, bytes } of tensors) {
     if (offset !== at)
-      fail(`tensor ${quote(name)}`, `its data at ${at - start}, where that of the one before it ends`, `${offset - start}`)
+      fail(
+        `tensor ${quote(name)}`,
+        `its data at ${at - start}, where that of the one before it ends`,
+        `${offset - start}`,
+      )
     at = offset + bytes
   }
   if (at !== source.size) fail('size', `${at} bytes, where the last tensor ends`, `${source.size}`)
