@@ -55,10 +55,13 @@ struct Ahead {
   }
 };
 
+/** Where word `word` of a row belongs in the order of the columns, if the format is `split`. */
+constexpr int joined_word(int word) { return word / 32 * 32 + word % 16 / 4 * 8 + word % 32 / 16 * 4 + word % 4; }
+
 /** Words of FW rows into [word][FW]; `add` is added to each byte. */
-inline void transpose_panel(Panel &panel, int words, uint8_t add) {
+template <bool split = false> inline void transpose_panel(Panel &panel, int words, uint8_t add) {
   for (int word = 0; word < words; word += FW)
-    transpose_words(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(word) * FW, add);
+    transpose_words<split ? 8 : 4>(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(split ? joined_word(word) : word) * FW, add);
 }
 
 /** Sums of products with bytes: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
@@ -138,17 +141,20 @@ template <class Format> struct QuantizedPanel {
       uint8_t *bytes = panel.rows + size_t(r) * PANEL_WORDS * 4;
       float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
       for (int g = 0; g < groups; g++) {
-        Unpacked u;
-        Format::unpack(row + group_bytes<Format>() * g, runs_left<Format>(place.to, first + g), u);
-        if constexpr (Format::offset != 0 && !starts) set_minima(u, Format::offset, halves);
-        for (int i = 0; i < 4; i++) b64_store(bytes + 256 * g + 64 * i, u.q[i]);
-        f8_store(d + group_runs * g, u.d);
-        if constexpr (halves) f8_store(d + group_runs * g + 8, u.d_high);
-        if constexpr (has_min) f8_store(m + group_runs * g, u.m);
-        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, u.m_high);
+        const int group_left = runs_left<Format>(place.to, first + g);
+        B64 q[4];
+        Scales s;
+        Format::quants(row + group_bytes<Format>() * g, group_left, q);
+        Format::scales(row + group_bytes<Format>() * g, group_left, s);
+        if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
+        for (int i = 0; i < 4; i++) b64_store(bytes + 256 * g + 64 * i, q[i]);
+        f8_store(d + group_runs * g, s.d);
+        if constexpr (halves) f8_store(d + group_runs * g + 8, s.d_high);
+        if constexpr (has_min) f8_store(m + group_runs * g, s.m);
+        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, s.m_high);
       }
     }
-    transpose_panel(panel, 64 * groups, starts ? 128 - Format::offset : 0);
+    transpose_panel<Format::split>(panel, 64 * groups, starts ? 128 - Format::offset : 0);
     const int runs = groups * group_runs;
     for (int run = 0; run < runs; run += FW) {
       transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
