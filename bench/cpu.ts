@@ -55,14 +55,14 @@ async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]>
   const results: Result[] = []
   const groups = new Map<string, Row[]>()
   for (const row of wanted) {
-    const key = [row.shape, row.type, row.level, row.kind === 'start'].join()
+    const key = [row.shape, row.type, row.level, row.kind === 'start', row.repack].join()
     groups.set(key, [...(groups.get(key) ?? []), row])
   }
   for (const group of groups.values()) {
     const { contestants, cost } = await load(group, here.threads)
     // The longest past first: shorter ones are the beginning of it.
     for (const row of group.toSorted((a, b) => b.depth - a.depth)) {
-      const result = resultOf(row, await race(contestants, row, rounds, here), cost)
+      const result = resultOf(row, await race(contestants, row, rounds, here), rounds, cost)
       results.push(result)
       const { ratio, met } = result
       console.error(`${row.name}: ${ratio.median.toFixed(2)}${met ? '' : ', goal not met'}`)
@@ -77,9 +77,9 @@ async function load(
   group: readonly Row[],
   threads: number,
 ): Promise<{ contestants: Contestants; cost: Cost | undefined }> {
-  const { shape, type, kind, level } = group[0]!
+  const { shape, type, kind, level, repack = true } = group[0]!
   const path = await syntheticModel(shape, type)
-  if (kind === 'start') return { contestants: await startContestants(path, threads), cost: undefined }
+  if (kind === 'start') return { contestants: await startContestants(path, threads, repack), cost: undefined }
   const contextLength = Math.max(...group.map(({ depth, tokens }) => depth + tokens))
   if (level === undefined) {
     const torchless = await Torchless.load(path, contextLength, threads)

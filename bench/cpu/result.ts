@@ -13,9 +13,6 @@ import {
   spread,
 } from './statistics.ts'
 
-/** Pairs that a median is taken of, even if the machine was not calm. */
-const LEAST = 3
-
 export type Cost = Model['cost']
 
 export interface Result {
@@ -33,9 +30,12 @@ export interface Result {
   readonly pairs: { readonly kept: number; readonly dropped: number; readonly disturbed: number }
 }
 
-/** `cost` is what torchless reads and multiplies for a token, where that is known. */
-export function resultOf(row: Row, all: readonly Pair[], cost: Cost | undefined): Result {
-  const pairs = kept(all, LEAST)
+/**
+ * Medians of the calm pairs, of at least `least` pairs even if the machine was not calm. `cost` is what torchless reads
+ * and multiplies for a token, where that is known.
+ */
+export function resultOf(row: Row, all: readonly Pair[], least: number, cost: Cost | undefined): Result {
+  const pairs = kept(all, least)
   const torchless = pairs.map(pair => figure(row, pair.torchless))
   const llama = pairs.map(pair => figure(row, pair.llama))
   const ratios = torchless.map((value, i) => value / llama[i]!)

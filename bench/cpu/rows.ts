@@ -25,6 +25,8 @@ export interface Row extends Work {
   readonly bandwidth?: true
   /** The instruction set that both are held to. Default: the best that each has for this processor. */
   readonly level?: 'avx2'
+  /** Of `start`, whether llama.cpp rearranges the weights while it loads, as it does unless told otherwise. Default true. */
+  readonly repack?: false
   /** Whether `--quick` has it. */
   readonly quick?: true
 }
@@ -84,6 +86,7 @@ export const rows: readonly Row[] = [
     ...{ shape: 'qwen3-moe-small', kind: 'prefill', tokens: 512 },
   }),
   row('Start', 'first token', 'Q4_0', 0.8, { kind: 'start', tokens: 16 }),
+  row('Start', 'first token, no repack', 'Q4_0', 0.8, { kind: 'start', tokens: 16, repack: false }),
   row('AVX2', 'avx2 decode Q4_0', 'Q4_0', 1, { level: 'avx2' }),
   row('AVX2', 'avx2 prefill Q4_0', 'Q4_0', 1.3, { level: 'avx2', kind: 'prefill', tokens: 512 }),
 ]

@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
 /** Both engines as programs that go on from the same prompt, built from the sources that are here. */
-export async function startContestants(path: string, threads: number): Promise<Contestants> {
+export async function startContestants(path: string, threads: number, repack: boolean): Promise<Contestants> {
   await run('npm', ['run', 'build'], { cwd: root })
   const torchless = join(root, 'dist/cli/main.js')
   const flags = ['--max-tokens', '1', '--temperature', '0', '--ignore-eos', '--no-echo', '--quiet']
@@ -29,7 +29,7 @@ export async function startContestants(path: string, threads: number): Promise<C
     ]),
     llama: new Program(({ tokens }) => [
       llama,
-      ...[library, folder, path, promptOf(tokens), `${threads}`, `${tokens}`],
+      ...[library, folder, path, promptOf(tokens), `${threads}`, `${tokens}`, `${Number(repack)}`],
     ]),
   }
 }

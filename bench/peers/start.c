@@ -2,9 +2,10 @@
  * What a plain program needs of llama.cpp to print one token: it maps the file, reads the prompt, computes, takes the
  * best token and prints it. No warm-up run. The peer of torchless's start in bench/cpu/start.ts.
  *
- *   start LIBLLAMA FOLDER_OF_BACKENDS MODEL PROMPT THREADS TOKENS
+ *   start LIBLLAMA FOLDER_OF_BACKENDS MODEL PROMPT THREADS TOKENS REPACK
  *
- * TOKENS is how many the prompt must have, the ones that the tokenizer adds included. Exit code 1 and a line on stderr
+ * TOKENS is how many the prompt must have, the ones that the tokenizer adds included. REPACK is 1 if llama.cpp shall copy
+ * weights into the order of its fastest kernels, which is its default, 0 if it shall use them in the mapped file. Exit code 1 and a line on stderr
  * for every failure.
  */
 #include <dlfcn.h>
@@ -23,7 +24,10 @@ struct model_params {
   int32_t gpu_layers;
   int32_t numbers[5];
   void *more_pointers[4];
-  bool flags[8];
+  bool vocabulary_only;
+  bool check_tensors;
+  bool use_extra_buffers;
+  bool flags[5];
 };
 
 struct context_params {
@@ -66,10 +70,11 @@ static void silent(int level, const char *text, void *data) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 7) fail("expected", "LIBLLAMA FOLDER_OF_BACKENDS MODEL PROMPT THREADS TOKENS");
+  if (count != 8) fail("expected", "LIBLLAMA FOLDER_OF_BACKENDS MODEL PROMPT THREADS TOKENS REPACK");
   const char *prompt = arguments[4];
   const int threads = atoi(arguments[5]);
   const int expected = atoi(arguments[6]);
+  const bool repack = atoi(arguments[7]) != 0;
 
   library = dlopen(arguments[1], RTLD_NOW);
   if (!library) fail("cannot open", dlerror());
@@ -94,6 +99,7 @@ int main(int count, char **arguments) {
 
   struct model_params model_params = llama_model_default_params();
   model_params.gpu_layers = 0;
+  model_params.use_extra_buffers = repack;
   void *model = llama_model_load_from_file(arguments[3], model_params);
   if (!model) fail("cannot load", arguments[3]);
   const void *vocabulary = llama_model_get_vocab(model);
