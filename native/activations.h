@@ -56,7 +56,7 @@ struct QuantizedRow {
 };
 
 /** Fewer tokens go row by row, more go by panels. */
-constexpr int PANEL_FROM = 8;
+constexpr int PANEL_FROM = 5;
 
 /** Tokens whose sums are in registers at a time, and of formats with a scale every 16 weights, which need more of them. */
 constexpr int TILE_TOKENS = FW == 16 ? 12 : 4, TILE_TOKENS_HALVES = FW == 16 ? 8 : 4;

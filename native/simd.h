@@ -77,3 +77,4 @@ inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint
 } // namespace tl
 
 #include "simd_pairs.h"
+#include "simd_words.h"

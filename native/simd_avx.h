@@ -58,6 +58,7 @@ inline B32 b32_pair(const void *a, const void *b) {
 inline B32 b32_zero() { return {_mm256_setzero_si256()}; }
 inline B32 b32_and(B32 a, uint8_t mask) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(char(mask)))}; }
 inline B32 b32_or(B32 a, B32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+inline B32 b32_add(B32 a, uint8_t b) { return {_mm256_add_epi8(a.v, _mm256_set1_epi8(char(b)))}; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 a) { return b32_and({_mm256_srli_epi16(a.v, n)}, uint8_t(0xff >> n)); }
 /** Each byte shifted left by n bits. */

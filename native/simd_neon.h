@@ -61,6 +61,7 @@ inline B32 b32_pair(const void *a, const void *b) { return {vld1q_u8((const uint
 inline B32 b32_zero() { return {vdupq_n_u8(0), vdupq_n_u8(0)}; }
 inline B32 b32_and(B32 x, uint8_t mask) { return {vandq_u8(x.a, vdupq_n_u8(mask)), vandq_u8(x.b, vdupq_n_u8(mask))}; }
 inline B32 b32_or(B32 x, B32 y) { return {vorrq_u8(x.a, y.a), vorrq_u8(x.b, y.b)}; }
+inline B32 b32_add(B32 x, uint8_t y) { return {vaddq_u8(x.a, vdupq_n_u8(y)), vaddq_u8(x.b, vdupq_n_u8(y))}; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 x) { return {vshrq_n_u8(x.a, n), vshrq_n_u8(x.b, n)}; }
 /** Each byte shifted left by n bits. */

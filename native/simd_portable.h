@@ -60,6 +60,7 @@ inline B32 b32_pair(const void *a, const void *b) { B32 r; std::memcpy(r.v, a, 1
 inline B32 b32_zero() { B32 r; std::memset(r.v, 0, 32); return r; }
 inline B32 b32_and(B32 a, uint8_t mask) { for (auto &x : a.v) x &= mask; return a; }
 inline B32 b32_or(B32 a, B32 b) { for (int i = 0; i < 32; i++) a.v[i] |= b.v[i]; return a; }
+inline B32 b32_add(B32 a, uint8_t b) { for (auto &x : a.v) x = uint8_t(x + b); return a; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 a) { for (auto &x : a.v) x = uint8_t(x >> n); return a; }
 /** Each byte shifted left by n bits. */
