@@ -13,7 +13,9 @@ import { readStored, type StoredTensor } from './safetensors/header.ts'
 import { namedTensors } from './safetensors/names.ts'
 import { readCheckpointTokenizer } from './safetensors/tokenizer.ts'
 
+export { asGguf } from './safetensors/gguf.ts'
 export { looksSafetensors } from './safetensors/header.ts'
+export { type CheckpointFile, checkpointFiles } from './safetensors/write.ts'
 
 /** Names of the files of a checkpoint. */
 const [INDEX, CONFIG] = ['model.safetensors.index.json', 'config.json']

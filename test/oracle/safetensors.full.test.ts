@@ -1,8 +1,11 @@
 // HuggingFace's checkpoints have the logits that float64 arithmetic has.
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadModel, UnsupportedModelError } from '../../src/index.ts'
+import { convertModel, loadModel, loadTokenizer, UnsupportedModelError } from '../../src/index.ts'
+import { temporaryFolder } from '../support/fixture-file.ts'
+import { expectGolden, type GoldenLogits } from '../support/golden.ts'
 import { best, nmse } from '../support/numbers.ts'
-import { describeOracle, oracleFloats, oracleJson, oraclePath } from '../support/oracle.ts'
+import { architectures, describeOracle, oracleFloats, oracleJson, oraclePath } from '../support/oracle.ts'
 
 interface Golden {
   readonly derived: Record<
@@ -10,6 +13,28 @@ interface Golden {
     { readonly input_ids: readonly number[]; readonly argmax_per_position: readonly number[] }
   >
 }
+
+const folder = temporaryFolder()
+
+describeOracle('GGUF models as checkpoints on cpu', () => {
+  it.each(architectures)('%s', async name => {
+    const path = join(folder, name)
+    await convertModel(oraclePath('architectures', `${name}.f16.gguf`), path, { to: 'safetensors' })
+    const golden = oracleJson<GoldenLogits>('architectures', `${name}.json`)
+    await expectGolden(path, golden, 1e-6, { backend: 'cpu' })
+    const text = 'Hello, world! 12345\n  naïve 你好 <s>'
+    const [ours, theirs] = [
+      await loadTokenizer(oraclePath('architectures', `${name}.f16.gguf`)),
+      await loadTokenizer(path),
+    ]
+    expect(theirs.encode(text, { bos: true })).toEqual(ours.encode(text, { bos: true }))
+    // And back again.
+    const back = join(folder, `${name}.gguf`)
+    await convertModel(path, back, { to: 'gguf' })
+    await expectGolden(back, golden, 1e-6, { backend: 'cpu' })
+    expect((await loadTokenizer(back)).encode(text, { bos: true })).toEqual(ours.encode(text, { bos: true }))
+  })
+})
 
 describeOracle('safetensors', () => {
   describe.each(['tiny_llama3', 'tiny_mistral', 'tiny_qwen3', 'tiny_gemma3'])('%s', name => {
