@@ -64,7 +64,7 @@ export async function openSafetensors(source: Source, beside: Neighbours): Promi
       format: 'safetensors',
       sources: shards,
       ...values,
-      tensors: namedTensors(stored.values(), model, source.name),
+      tensors: await namedTensors(stored.values(), model, source.name),
       ...(files && { tokenizer: files }),
       close: async () => {
         await Promise.all([source, ...opened].map(each => each.close()))

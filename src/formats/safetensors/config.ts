@@ -4,6 +4,7 @@ import type { Json } from '../../tokenizer/json.ts'
 import { f32, u32, type WritableValue } from '../gguf/values.ts'
 import { type Family, type Field, families } from '../hf-names.ts'
 import type { Metadata, TensorInfo } from '../model-file.ts'
+import { type QuantizedOptions, SCALED } from './quantized.ts'
 import { type RopeShape, ropeFromJson, ropeToJson } from './rope.ts'
 
 /** No key of a config is larger. */
@@ -23,6 +24,7 @@ export interface ModelConfig {
   readonly extraLayers: number
   /** The output matrix is the embedding, whatever lies in the files. */
   readonly tied: boolean
+  readonly quantization: QuantizedOptions
 }
 
 /** Throws a ModelFormatError or an UnsupportedModelError naming the key of config.json. */
@@ -59,8 +61,20 @@ export function readConfig(whole: Json): ModelConfig {
     layers: config.get('num_hidden_layers').count(MOST_LAYERS),
     experts: expertsIn(config, family),
     extraLayers: config.optional('num_nextn_predict_layers')?.count(MOST_LAYERS) ?? 0,
+    quantization: readQuantization(whole),
     tied: config.flagOr('tie_word_embeddings', whole.flagOr('tie_word_embeddings', false)),
   }
+}
+
+/** What the tensors of quantized weights do not show. */
+function readQuantization(config: Json): QuantizedOptions {
+  const settings = config.optional('quantization_config')
+  const method = settings?.optional('quant_method')?.oneOf(['fp8', 'gptq', 'awq'])
+  const size = settings?.optional('weight_block_size')
+  if (size && !size.items().every(side => side.value === SCALED)) size.unsupported(`[${SCALED}, ${SCALED}]`)
+  if (method === 'awq') settings?.optional('version')?.oneOf(['gemm', 'GEMM'])
+  const format = settings?.optional('checkpoint_format')?.oneOf(['gptq', 'gptq_v2', 'gemm'])
+  return { zeroOffset: format === 'gptq_v2' ? 0 : 1 }
 }
 
 function expertsIn(config: Json, { fields }: Family): number {

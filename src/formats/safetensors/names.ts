@@ -7,6 +7,7 @@ import type { TensorInfo } from '../model-file.ts'
 import { onePlus, stacked } from './computed.ts'
 import type { ModelConfig } from './config.ts'
 import type { StoredTensor } from './header.ts'
+import { companions, isQuantized, quantizedTensor } from './quantized.ts'
 
 /** Types whose values lie as `src/quant` has them. */
 const types: Readonly<Record<string, QuantName>> = { F32: 'F32', F16: 'F16', BF16: 'BF16' }
@@ -49,51 +50,84 @@ export function hfName({ layer, shared }: Family, ours: string): string | undefi
   return theirs && (block === undefined ? theirs : `model.layers.${block}.${theirs}`)
 }
 
-/** Throws an UnsupportedModelError for a tensor or a type that torchless does not know. */
-export function namedTensors(
+/** Throws an UnsupportedModelError for a tensor or a type that torchless does not know, a ModelFormatError where parts do not fit. */
+export async function namedTensors(
   stored: Iterable<StoredTensor>,
   config: ModelConfig,
   file: string,
-): Map<string, TensorInfo> {
-  const { family, layers, extraLayers, tied } = config
+): Promise<Map<string, TensorInfo>> {
+  const { family } = config
   const tensors = new Map<string, TensorInfo>()
   const experts = new Map<string, TensorInfo[]>()
   const put = (tensor: TensorInfo) => {
     if (tensors.has(tensor.name))
       throw new ModelFormatError({ file, field: `tensor ${tensor.name}`, expected: 'one', found: 'two' })
-    tensors.set(
-      tensor.name,
-      family.normsFromOne && /norm\.weight$/.test(tensor.name) ? onePlus(tensor) : tensor,
-    )
+    const fromOne = family.normsFromOne && /norm\.weight$/.test(tensor.name)
+    tensors.set(tensor.name, fromOne ? onePlus(tensor) : tensor)
   }
-  for (const tensor of stored) {
-    const theirs = textName(tensor.name)
-    if (ignored.test(tensor.name) || ignored.test(theirs)) continue
-    const [, block] = /^model\.layers\.(\d{1,5})\./.exec(theirs) ?? []
-    if (Number(block) >= layers && Number(block) < layers + extraLayers) continue
-    if (tied && theirs.startsWith('lm_head.')) continue
-    const target = ggufName(family, theirs)
-    if (!target)
-      throw new UnsupportedModelError(
-        `${file}: tensor ${quote(tensor.name)}: expected one that a ${family.modelType} model has`,
-      )
-    const { name, expert } = target
-    const found = plain(tensor, name)
-    if (expert === undefined) put(found)
-    else {
-      const slices = experts.get(name) ?? []
-      experts.set(name, slices)
-      if (expert >= config.experts)
-        throw new ModelFormatError({
-          ...{ file, field: `tensor ${quote(tensor.name)}` },
-          ...{ expected: `one of ${config.experts} experts`, found: `${expert}` },
-        })
-      slices[expert] = found
+  for (const [stem, parts] of partsByStem(stored, config)) {
+    const together = companions(parts)
+    for (const [part, tensor] of parts) {
+      if (together.includes(part)) continue
+      const target = ggufName(family, stem + (part === 'qweight' ? '.weight' : `.${part}`))
+      if (!target)
+        throw new UnsupportedModelError(
+          `${file}: tensor ${quote(tensor.name)}: expected one that a ${family.modelType} model has`,
+        )
+      const { name, expert } = target
+      const found = isQuantized(tensor)
+        ? await quantizedTensor(parts, name, config.quantization)
+        : plain(tensor, name)
+      if (expert === undefined) put(found)
+      else putExpert(experts, found, expert, config, tensor)
     }
   }
   for (const [name, slices] of experts) put(together(name, slices, config.experts, file))
   for (const tensor of config.tensors) put(tensor)
   return tensors
+}
+
+/** What torchless computes with: by the name without its last part, tensors by that part. */
+function partsByStem(
+  stored: Iterable<StoredTensor>,
+  { layers, extraLayers, tied }: ModelConfig,
+): Map<string, Map<string, StoredTensor>> {
+  const all = new Map<string, Map<string, StoredTensor>>()
+  for (const tensor of stored) {
+    const name = textName(tensor.name)
+    if (ignored.test(tensor.name) || ignored.test(name)) continue
+    const [, block] = /^model\.layers\.(\d{1,5})\./.exec(name) ?? []
+    if (Number(block) >= layers && Number(block) < layers + extraLayers) continue
+    if (tied && name.startsWith('lm_head.')) continue
+    const dot = name.lastIndexOf('.')
+    const stem = name.slice(0, Math.max(0, dot))
+    const parts = all.get(stem) ?? new Map<string, StoredTensor>()
+    const part = name.slice(dot + 1)
+    if (parts.has(part))
+      throw new ModelFormatError({
+        ...{ file: tensor.source.name, field: `tensor ${quote(tensor.name)}` },
+        ...{ expected: 'one', found: `${quote(parts.get(part)!.name)}, too` },
+      })
+    all.set(stem, parts.set(part, tensor))
+  }
+  return all
+}
+
+function putExpert(
+  experts: Map<string, TensorInfo[]>,
+  found: TensorInfo,
+  expert: number,
+  config: ModelConfig,
+  { name, source }: StoredTensor,
+): void {
+  if (expert >= config.experts)
+    throw new ModelFormatError({
+      ...{ file: source.name, field: `tensor ${quote(name)}` },
+      ...{ expected: `one of ${config.experts} experts`, found: `${expert}` },
+    })
+  const slices = experts.get(found.name) ?? []
+  slices[expert] = found
+  experts.set(found.name, slices)
 }
 
 function plain(
