@@ -88,8 +88,12 @@ async function indexOf(source: Source, optional: OptionalReader): Promise<Index 
   if (looksIndex(start)) return readIndex(await neighbour(source))
   const found = await optional(INDEX!)
   const index = found && readIndex(found)
-  const own = source.name.replace(/^.*[/\\]/s, '').replace(/[?#].*$/s, '')
-  return index && [...index.places.values()].includes(own) ? index : undefined
+  return index && [...index.places.values()].includes(fileName(source)) ? index : undefined
+}
+
+/** Without folders, and without what follows the name in a URL. */
+function fileName({ name }: Source): string {
+  return name.replace(/[?#].*$/s, '').replace(/^.*[/\\]/s, '')
 }
 
 function readIndex(file: Neighbour): Index {
@@ -113,9 +117,7 @@ async function openShards(
 ): Promise<Source[]> {
   const shards: Source[] = []
   for (const name of new Set(places.values()))
-    shards.push(
-      /(?:^|[/\\])([^/\\?#]*)(?:[?#].*)?$/s.exec(source.name)?.[1] === name ? source : await open(name),
-    )
+    shards.push(fileName(source) === name ? source : await open(name))
   return shards
 }
 
@@ -134,11 +136,13 @@ async function storedIn(
         })
       all.set(name, tensor)
     }
-  for (const [name, place] of index?.places ?? [])
-    if (!all.get(name)?.source.name.endsWith(place))
+  for (const [name, place] of index?.places ?? []) {
+    const found = all.get(name)?.source
+    if (!found || fileName(found) !== place)
       throw new ModelFormatError({
         ...{ file: index!.file, field: `weight_map ${quote(name)}` },
-        ...{ expected: `the tensor in ${place}`, found: all.get(name)?.source.name ?? 'no such tensor' },
+        ...{ expected: `the tensor in ${place}`, found: found?.name ?? 'no such tensor' },
       })
+  }
   return all
 }

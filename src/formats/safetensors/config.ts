@@ -73,7 +73,7 @@ function readQuantization(config: Json): QuantizedOptions {
   const size = settings?.optional('weight_block_size')
   if (size && !size.items().every(side => side.value === SCALED)) size.unsupported(`[${SCALED}, ${SCALED}]`)
   if (method === 'awq') settings?.optional('version')?.oneOf(['gemm', 'GEMM'])
-  const format = settings?.optional('checkpoint_format')?.oneOf(['gptq', 'gptq_v2', 'gemm'])
+  const format = settings?.optional('checkpoint_format')?.oneOf(['gptq', 'gptq_v2'])
   return { zeroOffset: format === 'gptq_v2' ? 0 : 1 }
 }
 

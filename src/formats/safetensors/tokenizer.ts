@@ -72,9 +72,11 @@ function tokenizerKeys(files: TokenizerFiles, settings: Json, config: Json): Rec
   if (!keys || !pieces) return {}
   const ids = new Map(pieces.map((piece, id) => [piece, id]))
   const named = (key: string) => {
-    const token = settings.optional(`${key}_token`)
-    const text = token && (typeof token.value === 'string' ? token.value : token.get('content').text())
-    const id = text === undefined ? config.optional(`${key}_token_id`)?.value : ids.get(text)
+    const token = settings.get(`${key}_token`)
+    // The tokenizer's own word that there is none counts, config.json's only where it says nothing.
+    if (token.value === null) return undefined
+    const text = typeof token.value === 'object' ? token.get('content').text() : token.value
+    const id = typeof text === 'string' ? ids.get(text) : config.optional(`${key}_token_id`)?.value
     return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < pieces.length ? id : undefined
   }
   const found: Record<string, WritableValue> = { ...keys }
