@@ -18,7 +18,9 @@ const rules: Record<string, Rule> = {
   models: { imports: ['graph'] },
   ffi: { imports: [], packages: ['koffi'], node: true },
   io: { imports: ['ffi'], node: true },
-  formats: { imports: ['quant', 'io', 'tokenizer/json.ts'] },
+  formats: {
+    imports: ['quant', 'io', 'tokenizer/json.ts', 'tokenizer/gguf-keys.ts', 'tokenizer/hf-files.ts'],
+  },
   tokenizer: { imports: [] },
   chat: { imports: [], packages: ['@huggingface/jinja'] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },

@@ -69,6 +69,9 @@ const types: readonly QuantName[] = [
   'IQ2_S',
   'IQ3_XXS',
   'IQ3_S',
+  'F8_E4M3',
+  'F8_E5M2',
+  'Q4_Z',
 ]
 
 export interface FlattenOptions {
