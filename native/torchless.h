@@ -39,6 +39,14 @@ TL_API void tl_fill_arena(TlExecutable *executable, int32_t word);
 
 TL_API void tl_free(TlExecutable *executable);
 
+/**
+ * Writes rows of one format as rows of another; types are numbered as in tl_compile's list. `importance`, unless null, holds how much
+ * errors count, [matrices, columns] floats: the rows are those from `first_row` on of matrices of `matrix_rows` each. 0 if done, 1 if a
+ * value is not finite, 2 if one is too large for the format, 3 if the format cannot be written.
+ */
+TL_API int32_t tl_quantize(const void *from, int32_t from_type, void *to, int32_t to_type, int32_t rows, int32_t columns,
+                           const void *importance, int64_t first_row, int64_t matrix_rows, int32_t threads);
+
 /** Bytes a second that the threads read from memory at best, measured for so long. 0 if there is no memory for it. */
 TL_API double tl_measure_read(int32_t threads, double seconds);
 
