@@ -416,6 +416,15 @@ bool all_finite(const float *x, int count) {
   return std::all_of(sums, sums + 16, [](float sum) { return sum == 0; });
 }
 
+/** Beyond it no scale of 16 bits reaches, and sums of squares might overflow. */
+constexpr float LARGEST = 0x1p30f;
+
+bool all_small(const float *x, int count) {
+  float greatest = 0;
+  for (int i = 0; i < count; i++) greatest = std::max(greatest, std::fabs(x[i]));
+  return greatest <= LARGEST;
+}
+
 /** Halves of either kind; false if one became infinite, which those with all bits of `exponent` are. */
 template <class Round> bool put_halves(const float *x, int count, uint8_t *to, uint16_t exponent, Round round) {
   bool fits = true;
@@ -435,6 +444,7 @@ bool encode_piece(Type type, const float *x, const float *w, int count, uint8_t 
   }
   if (type == Type::F16) return put_halves(x, count, to, 0x7c00, [](float value) { return float_to_half(value); });
   if (type == Type::BF16) return put_halves(x, count, to, 0x7f80, [](float value) { return f32_to_bf16(value); });
+  if (!all_small(x, count)) return false;
   const Encoder &encoder = *encoder_of(type);
   bool fits = true;
   for (int i = 0; i < count / encoder.length; i++)

@@ -7,7 +7,7 @@ import { writeNative, writeReference } from '../formats/native.ts'
 import { withRopeLayout } from '../formats/rope-rows.ts'
 import { type Sink, writeWhole } from '../io/sink.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, formatOption, signal } from './options.ts'
+import { callback, checkOptions, formatOption, signal } from './options.ts'
 
 const writers = {
   gguf: (sink: Sink, file: ModelFile) => writeGguf(sink, contentsOf(withRopeLayout(file, 'adjacent'))),
@@ -34,9 +34,7 @@ const schema = z.strictObject({
   to: z.enum(writableFormats),
   format: formatOption,
   signal: signal.optional(),
-  onProgress: z
-    .custom<ConvertOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
-    .optional(),
+  onProgress: callback<ConvertOptions['onProgress']>().optional(),
 })
 
 /**
@@ -53,22 +51,32 @@ export async function convertModel(
   signal?.throwIfAborted()
   const file = await openModelFile(location, format)
   try {
-    const total = file.sources.reduce((sum, { size }) => sum + size, 0)
-    let done = 0
-    await writeWhole(path, sink =>
-      writers[to](
-        {
-          async write(bytes) {
-            signal?.throwIfAborted()
-            await sink.write(bytes)
-            done += bytes.length
-            onProgress?.(done, Math.max(done, total))
-          },
-        },
-        file,
-      ),
-    )
+    await writeModel(file, path, { to, signal, onProgress })
   } finally {
     await file.close()
   }
+}
+
+/** Writes an open model to `path`, as {@link convertModel} does. */
+export async function writeModel(
+  file: ModelFile,
+  path: string,
+  { to, signal, onProgress }: Pick<ConvertOptions, 'to' | 'signal' | 'onProgress'>,
+): Promise<void> {
+  let total = 0
+  for (const { bytes } of file.tensors.values()) total += bytes
+  let done = 0
+  await writeWhole(path, sink =>
+    writers[to](
+      {
+        async write(bytes) {
+          signal?.throwIfAborted()
+          await sink.write(bytes)
+          done += bytes.length
+          onProgress?.(done, Math.max(done, total))
+        },
+      },
+      file,
+    ),
+  )
 }

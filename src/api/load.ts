@@ -6,7 +6,7 @@ import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, count, formatOption } from './options.ts'
+import { callback, checkOptions, count, formatOption, locationOption } from './options.ts'
 import { readTemplate } from './template.ts'
 import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
@@ -37,12 +37,8 @@ const schema = z.strictObject({
   threads: count.max(1024).optional(),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
-  tokenizer: z
-    .union([z.string(), z.instanceof(URL), z.instanceof(Blob)], 'expected a path, a URL or a Blob')
-    .optional(),
-  notice: z
-    .custom<LoadOptions['notice']>(value => typeof value === 'function', 'expected a function')
-    .optional(),
+  tokenizer: locationOption.optional(),
+  notice: callback<LoadOptions['notice']>().optional(),
 })
 
 /**
