@@ -9,7 +9,12 @@ export type { FeedOptions, Session } from '../engine/session.ts'
 export * from '../errors.ts'
 export type { FormatName } from '../formats/model-file.ts'
 export { formatNames } from '../formats/readers.ts'
-export { type MixName as QuantizationName, mixNames as quantizationNames } from '../quant/mixes.ts'
+export {
+  type MixName as QuantizationName,
+  mixNames as quantizationNames,
+  type PrecisionName,
+  precisionNames,
+} from '../quant/mixes.ts'
 export type { EncodeOptions, SpecialPlaces, Tokenizer } from '../tokenizer/tokenizer.ts'
 export { type Benchmark, type BenchmarkOptions, benchmark, type Rate } from './benchmark.ts'
 export { builtinModel, type ListedModel, listModels } from './builtin.ts'

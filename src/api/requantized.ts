@@ -67,8 +67,6 @@ function inFormat(
   const columns = shape.at(-1)!
   const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)
   const [fromBytes, toBytes] = [bytesFor(type, columns), bytesFor(to, columns)]
-  const most = Math.max(1, Math.floor(CHUNK / Math.max(fromBytes, toBytes)))
-
   const someRows = async (first: number, count: number) => {
     const mapping = await mappings.get(source)
     const data = mapping
@@ -93,10 +91,12 @@ function inFormat(
   /** Bytes from within the row where they begin to within the one where they end. */
   const read = async (offset: number, length: number) => {
     const out = new Uint8Array(length)
+    const most = Math.max(1, Math.floor(CHUNK / ((await mappings.get(source)) ? toBytes : fromBytes)))
     const end = Math.ceil((offset + length) / toBytes)
     for (let first = Math.floor(offset / toBytes); first < end; first += most) {
       const made = await someRows(first, Math.min(most, end - first))
       const at = first * toBytes - offset
+      if (at === 0 && made.length === length) return made
       const from = Math.max(0, -at)
       out.set(made.subarray(from, Math.max(from, length - at)), at + from)
     }

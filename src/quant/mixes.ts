@@ -251,3 +251,29 @@ function fitting(type: QuantName, columns: number): QuantName {
   if (columns % quants[type].elems === 0) return type
   return columns % 32 === 0 ? (smallBlocks[type] ?? 'F16') : 'F16'
 }
+
+/** What weights are made while a model is loaded: torchless-rs's presets. */
+const presets = {
+  /** Floats of 32 bits: nothing is rounded, neither weights nor, on the way, what they are multiplied with. */
+  full: 'F32',
+  balanced: 'Q8_0',
+  memory: 'Q4_K_M',
+  /** One scale for 32 weights of four bits: what GPUs read fastest. */
+  gpu: 'Q4_0',
+} as const satisfies Record<string, MixName>
+
+export type PrecisionName = keyof typeof presets
+export const precisionNames = Object.keys(presets) as readonly PrecisionName[]
+
+/** The format of each tensor by name. But for `full`, none becomes larger: that would add nothing. */
+export function precisionTypes(preset: PrecisionName, model: MixedModel): Map<string, QuantName> {
+  const tensors = [...model.tensors]
+  const wanted = mixedTypes(presets[preset], { ...model, tensors })
+  const bits = (type: QuantName) => quants[type].bytes / quants[type].elems
+  return new Map(
+    tensors.map(({ name, type }) => {
+      const to = wanted.get(name)!
+      return [name, preset === 'full' || bits(to) < bits(type) ? to : type]
+    }),
+  )
+}
