@@ -37,6 +37,13 @@ TL_API void tl_result(TlExecutable *executable, int32_t *ids, float *values);
 TL_API void tl_read_arena(TlExecutable *executable, uint8_t *out, int64_t offset, int64_t length);
 TL_API void tl_fill_arena(TlExecutable *executable, int32_t word);
 
+/**
+ * From now on steps add up the squares of what the matrices of each matmul are multiplied with; to be called once, before any step.
+ * tl_squares copies an operation's sums out, [matrices, columns], and of how many rows they are, [matrices].
+ */
+TL_API void tl_collect_squares(TlExecutable *executable);
+TL_API void tl_squares(TlExecutable *executable, int32_t op, double *sums, double *counts);
+
 TL_API void tl_free(TlExecutable *executable);
 
 /**

@@ -20,6 +20,7 @@ export { type Benchmark, type BenchmarkOptions, benchmark, type Rate } from './b
 export { builtinModel, type ListedModel, listModels } from './builtin.ts'
 export { type ConvertOptions, convertModel, type WritableFormat, writableFormats } from './convert.ts'
 export type { Finish, GenerateOptions, Generation, Timings, Usage } from './generation.ts'
+export { computeImportance, type ImportanceOptions } from './imatrix.ts'
 export { inspectModel, type ModelInspection, type TensorInspection } from './inspect.ts'
 export { type LoadOptions, loadModel } from './load.ts'
 export type { Model } from './model.ts'

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { addBenchCommand } from './bench.ts'
 import { addConvertCommand } from './convert.ts'
 import { reportFailure } from './failure.ts'
+import { addImatrixCommand } from './imatrix.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
 import { addPerplexityCommand } from './perplexity.ts'
@@ -33,6 +34,7 @@ addBenchCommand(program)
 addTemplateCommand(program)
 addConvertCommand(program)
 addQuantizeCommand(program)
+addImatrixCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])
