@@ -83,7 +83,7 @@ async function readGgufImportance(source: Source): Promise<ImportanceFile> {
 
 async function readFloats({ name, type, source, offset, bytes }: TensorInfo): Promise<Float32Array> {
   if (type !== 'F32') fail(source, `tensor ${name}`, 'type F32', type)
-  return new Float32Array((await source.read(offset, bytes)).buffer)
+  return floatsIn(await source.read(offset, bytes))
 }
 
 function textsOf({ metadata }: ModelFile): readonly string[] {
@@ -109,7 +109,8 @@ async function readDat(source: Source): Promise<ImportanceFile> {
     return source.read(at - length, length)
   }
   const number = async (least: number, most: number, field: string) => {
-    const found = new DataView((await take(4, field)).buffer).getInt32(0, true)
+    const bytes = await take(4, field)
+    const found = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true)
     if (found < least || found > most) fail(source, field, `a number from ${least} to ${most}`, `${found}`)
     return found
   }
@@ -117,17 +118,22 @@ async function readDat(source: Source): Promise<ImportanceFile> {
     new TextDecoder().decode(await take(await number(0, most, `${field} length`), field))
 
   const tensors = new Map<string, ColumnSums>()
-  const entries = await number(1, source.size / 12, 'number of entries')
+  const entries = await number(1, Math.floor(source.size / 12), 'number of entries')
   for (let entry = 0; entry < entries; entry++) {
     const name = await text(MOST_NAME_BYTES, `name of entry ${entry}`)
     const chunks = await number(0, 2 ** 31 - 1, `chunks of ${name}`)
-    const values = await number(1, source.size / 4, `number of values of ${name}`)
-    const sums = new Float32Array((await take(4 * values, `values of ${name}`)).buffer)
+    const values = await number(1, Math.floor(source.size / 4), `number of values of ${name}`)
+    const sums = floatsIn(await take(4 * values, `values of ${name}`))
     tensors.set(name, checked(source, name, { sums, counts: Float32Array.of(Math.max(1, chunks)) }))
   }
   if (source.size - at < 8) return { tensors, datasets: [] }
   await take(4, 'number of chunks')
   return { tensors, datasets: [await text(2 ** 16, 'name of the text')] }
+}
+
+/** Little-endian, of any alignment. */
+function floatsIn(bytes: Uint8Array): Float32Array {
+  return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 
 function checked(source: Source, name: string, found: ColumnSums): ColumnSums {
