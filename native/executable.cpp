@@ -1,6 +1,7 @@
 // The executable: parses the flat program once, owns arena and caches, and walks the operations of a step with all
 // threads, a barrier between one operation and the next.
 #include "kernels.h"
+#include "squares.h"
 #include "torchless.h"
 #include <algorithm>
 #include <cmath>
@@ -63,6 +64,8 @@ struct TlExecutable {
   int want = 0, width = 0;
   std::vector<int32_t> ids;
   std::vector<float> values;
+  /** By operation; none unless they are collected. */
+  std::vector<tl::Squares> squares;
 
   ~TlExecutable() {
     for (size_t i = 0; i < caches.size(); i++)
@@ -309,6 +312,7 @@ void TlExecutable::run(const Team &team) {
   team.barrier();
   for (size_t i = 0; i < ops.size(); i++) {
     const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], *shares, stop};
+    if (!squares.empty()) add_squares(ops[i], batch, team, squares[i]);
     kernel_of(ops[i].kind)(ops[i], context, team);
     // One thread reads the flag for all, lest some go on and wait for the others for ever.
     if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed);
@@ -413,6 +417,16 @@ void tl_read_arena(TlExecutable *e, uint8_t *out, int64_t offset, int64_t length
 
 void tl_fill_arena(TlExecutable *e, int32_t word) {
   std::fill_n((int32_t *)e->arena.get(), e->arena_bytes / 4, word);
+}
+
+void tl_collect_squares(TlExecutable *e) {
+  for (auto &op : e->ops) e->squares.push_back(squares_of(op));
+}
+
+void tl_squares(TlExecutable *e, int32_t op, double *sums, double *counts) {
+  const Squares &squares = e->squares[op];
+  std::copy(squares.sums.begin(), squares.sums.end(), sums);
+  std::copy(squares.counts.begin(), squares.counts.end(), counts);
 }
 
 void tl_free(TlExecutable *e) { delete e; }

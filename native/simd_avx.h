@@ -162,6 +162,8 @@ inline F f_combine(const F8 r[16]) { return _mm512_insertf32x8(_mm512_castps256_
 inline F f_scale2(F x, F k) { return _mm512_scalef_ps(x, k); }
 inline F f_round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
 inline F f_min(F a, F b) { return _mm512_min_ps(a, b); }
+/** x where a > b, else y. */
+inline F f_above(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x); }
 #else
 constexpr int FW = 8;
 using F = F8;
@@ -185,6 +187,7 @@ inline F f_scale2(F x, F k) {
 }
 inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
+inline F f_above(F a, F b, F x, F y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
 #endif
 
 /**

@@ -125,6 +125,9 @@ inline F f_mul(F a, F b) { return f8_mul(a, b); }
 inline F f_max(F a, F b) { return f8_max(a, b); }
 inline F f_div(F x, F y) { return {vdivq_f32(x.a, y.a), vdivq_f32(x.b, y.b)}; }
 inline F f_min(F a, F b) { return f8_min(a, b); }
+inline F f_above(F a, F b, F x, F y) {
+  return {vbslq_f32(vcgtq_f32(a.a, b.a), x.a, y.a), vbslq_f32(vcgtq_f32(a.b, b.b), x.b, y.b)};
+}
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }

@@ -120,6 +120,9 @@ inline void f_store(float *p, F a) { f8_store(p, a); }
 inline F f_add(F a, F b) { return f8_add(a, b); }
 inline F f_mul(F a, F b) { return f8_mul(a, b); }
 inline F f_max(F a, F b) { return f8_max(a, b); }
+inline F f_min(F a, F b) { for (int i = 0; i < 8; i++) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
+/** x where a > b, else y. */
+inline F f_above(F a, F b, F x, F y) { for (int i = 0; i < 8; i++) y.v[i] = a.v[i] > b.v[i] ? x.v[i] : y.v[i]; return y; }
 inline F f_div(F a, F b) { for (int i = 0; i < 8; i++) a.v[i] /= b.v[i]; return a; }
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }

@@ -1,6 +1,14 @@
 // The options of every command that computes: which backend, how much context, what cache.
 import { type Command, Option } from 'commander'
-import { type FormatName, formatNames, type LoadOptions, loadModel, type Model } from '../api/index.ts'
+import {
+  type FormatName,
+  formatNames,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  type PrecisionName,
+  precisionNames,
+} from '../api/index.ts'
 import { whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -11,6 +19,7 @@ export type LoadFlags = {
   readonly threads?: number
   readonly arch?: string
   readonly format?: FormatName
+  readonly precision?: PrecisionName
   readonly tokenizer?: string
 }
 
@@ -38,6 +47,12 @@ export function addLoadOptions(command: Command): Command {
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
     .option('--arch <name>', 'take the model for this architecture, whatever the file says')
+    .addOption(
+      new Option(
+        '--precision <preset>',
+        'requantize while loading: full (F32), balanced (Q8_0), memory (Q4_K_M), gpu (Q4_0)',
+      ).choices(precisionNames),
+    )
     .option(
       '--tokenizer <file>',
       "tokenizer.json, tokenizer.model, tokenizer.bin or a model (default: the model's own)",
@@ -53,11 +68,11 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, arch, format, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, arch, format, precision, tokenizer } = flags
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },
-    ...{ architecture: arch, format, tokenizer },
+    ...{ architecture: arch, format, precision, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(

@@ -5,7 +5,8 @@ import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
 import { checkGuards, PATTERN } from '../../graph/guard.ts'
 import { columns, type Program } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
-import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
+import type { Backend, Batch, Executable, InputSquares, Limits, Logits, Want } from '../backend.ts'
+import { emptySquares } from '../squares.ts'
 import { flatten } from './flatten.ts'
 import { type CpuLibrary, cpuLibrary } from './library.ts'
 import { type NativeWeights, nativeWeights } from './weights.ts'
@@ -113,6 +114,7 @@ class CpuExecutable implements Executable {
       throw new BackendUnavailableError(
         `the cpu backend cannot have the memory that it needs: ${this.#plan.bytes} bytes of results, and address space for its caches`,
       )
+    if (limits.collectSquares) library.collectSquares(this.#handle)
   }
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
@@ -120,6 +122,15 @@ class CpuExecutable implements Executable {
     const step = inTurn(() => this.#run(batch, want, signal))
     this.#last = step.catch(() => {})
     return step
+  }
+
+  inputSquares(): readonly InputSquares[] {
+    if (this.#disposed) throw new DisposedError('executable')
+    return this.#program.ops.flatMap((op, i) => {
+      const squares = emptySquares(op)
+      if (squares) this.#library.squares(this.#handle, i, squares.sums, squares.counts)
+      return squares ?? []
+    })
   }
 
   async dispose(): Promise<void> {

@@ -43,7 +43,7 @@ const kinds: readonly OpKind[] = [
 const activations: readonly Activation[] = ['silu', 'gelu', 'sigmoid']
 
 /** In the order of `Type` in native/program.h. */
-const types: readonly QuantName[] = [
+export const nativeTypes: readonly QuantName[] = [
   'F32',
   'F16',
   'BF16',
@@ -209,7 +209,7 @@ class Flattener {
     const type = weight.type as QuantName
     const width = weight.shape.at(-1)!
     const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-    const code = types.indexOf(type)
+    const code = nativeTypes.indexOf(type)
     if (code < 0)
       throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
     return [this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
