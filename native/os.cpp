@@ -32,6 +32,8 @@ struct Pages {
 
 } // namespace
 
+std::string tl::read_problem(int64_t answer) { return std::system_category().message(int(-answer)); }
+
 #if defined(_WIN32)
 
 #if !defined(NOMINMAX)
@@ -43,14 +45,79 @@ struct Pages {
 #include <bit>
 #include <vector>
 
-extern "C" {
+namespace {
 
-int32_t tl_map(const char *path, int32_t, uint64_t *address, uint64_t *size, char *message, int32_t message_size) {
+HANDLE open_to_read(const char *path, DWORD flags) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, nullptr, 0);
   std::vector<wchar_t> wide(size_t(length) + 1);
   MultiByteToWideChar(CP_UTF8, 0, path, -1, wide.data(), length);
-  const HANDLE file = CreateFileW(wide.data(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                  nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  return CreateFileW(wide.data(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                     OPEN_EXISTING, flags, nullptr);
+}
+
+struct OpenFile {
+  HANDLE direct, cached;
+};
+
+/** Overlapped, so that reads of several threads do not wait for each other. */
+int64_t read_at(HANDLE file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  const HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  if (!done) return -int64_t(GetLastError());
+  uint64_t at = 0;
+  int64_t problem = 0;
+  while (at < bytes) {
+    OVERLAPPED place{};
+    place.Offset = DWORD(offset + at);
+    place.OffsetHigh = DWORD((offset + at) >> 32);
+    place.hEvent = done;
+    const DWORD wanted = DWORD(std::min<uint64_t>(bytes - at, 1 << 30));
+    DWORD count = 0;
+    const bool read = ReadFile(file, to + at, wanted, nullptr, &place) || GetLastError() == ERROR_IO_PENDING;
+    if (!read || !GetOverlappedResult(file, &place, &count, TRUE)) {
+      if (GetLastError() != ERROR_HANDLE_EOF) problem = -int64_t(GetLastError());
+      break;
+    }
+    at += count;
+    if (count < wanted) break;
+  }
+  CloseHandle(done);
+  return problem != 0 ? problem : int64_t(at);
+}
+
+} // namespace
+
+int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->direct, offset, bytes, to);
+}
+
+int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to);
+}
+
+extern "C" {
+
+int32_t tl_open(const char *path, int32_t, uint64_t *file, char *message, int32_t message_size) {
+  const HANDLE cached = open_to_read(path, FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS);
+  if (cached == INVALID_HANDLE_VALUE) return fail(int(GetLastError()), message, message_size);
+  const HANDLE direct = open_to_read(path, FILE_FLAG_OVERLAPPED | FILE_FLAG_NO_BUFFERING);
+  if (direct == INVALID_HANDLE_VALUE) {
+    const int error = int(GetLastError());
+    CloseHandle(cached);
+    return fail(error, message, message_size);
+  }
+  *file = uint64_t(new OpenFile{direct, cached});
+  return 0;
+}
+
+void tl_close(uint64_t file) {
+  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  CloseHandle(open->direct);
+  CloseHandle(open->cached);
+  delete open;
+}
+
+int32_t tl_map(const char *path, int32_t, uint64_t *address, uint64_t *size, char *message, int32_t message_size) {
+  const HANDLE file = open_to_read(path, FILE_ATTRIBUTE_NORMAL);
   if (file == INVALID_HANDLE_VALUE) return fail(int(GetLastError()), message, message_size);
   LARGE_INTEGER bytes{};
   HANDLE section = nullptr;
@@ -263,9 +330,86 @@ bool enter(uint64_t start, uint64_t size, int file) {
   return false;
 }
 
+/** A file that is read rather than mapped. */
+struct OpenFile {
+  int cached;
+  /** Past the page cache; -1 where the system has no such thing. */
+  int direct;
+  /** Whether the file system refuses direct reads after all: some do not say so when the file is opened. */
+  std::atomic<bool> refused{false};
+};
+
+/** Ends early where the file does, and where a read ends within a `block`: there a direct one has met the file's end. */
+int64_t read_at(int file, uint64_t offset, uint64_t bytes, uint8_t *to, uint64_t block) {
+  uint64_t at = 0;
+  while (at < bytes) {
+    const ssize_t count = pread(file, to + at, size_t(bytes - at), off_t(offset + at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -errno;
+    at += uint64_t(count);
+    if (count == 0 || at % block != 0) break;
+  }
+  return int64_t(at);
+}
+
+/** The same file once more, to be read past the page cache; -1 if that cannot be. */
+int open_direct(const char *path, int file) {
+#if defined(__linux__)
+  (void)path;
+  // Not by its path, where another file may lie by now.
+  return open(("/proc/self/fd/" + std::to_string(file)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+#elif defined(__APPLE__)
+  const int again = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat one {}, other {};
+  if (again >= 0 && fstat(again, &one) == 0 && fstat(file, &other) == 0 && one.st_dev == other.st_dev &&
+      one.st_ino == other.st_ino && fcntl(again, F_NOCACHE, 1) == 0)
+    return again;
+  if (again >= 0) close(again);
+  return -1;
+#else
+  (void)path, (void)file;
+  return -1;
+#endif
+}
+
 } // namespace
 
+int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  OpenFile &open = *reinterpret_cast<OpenFile *>(file);
+  if (open.direct >= 0 && !open.refused.load(std::memory_order_relaxed)) {
+    const int64_t read = read_at(open.direct, offset, bytes, to, DIRECT_BLOCK);
+    if (read != -EINVAL) return read;
+    open.refused.store(true, std::memory_order_relaxed);
+  }
+  const int64_t read = tl::read_cached(file, offset, bytes, to);
+#if defined(POSIX_FADV_DONTNEED)
+  posix_fadvise(open.cached, off_t(offset), off_t(bytes), POSIX_FADV_DONTNEED);
+#endif
+  return read;
+}
+
+int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to, 1);
+}
+
 extern "C" {
+
+int32_t tl_open(const char *path, int32_t descriptor, uint64_t *file, char *message, int32_t message_size) {
+  const int cached = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+  if (cached < 0) return fail(errno, message, message_size);
+#if defined(POSIX_FADV_RANDOM)
+  posix_fadvise(cached, 0, 0, POSIX_FADV_RANDOM);
+#endif
+  *file = reinterpret_cast<uint64_t>(new OpenFile{cached, open_direct(path, cached)});
+  return 0;
+}
+
+void tl_close(uint64_t file) {
+  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  close(open->cached);
+  if (open->direct >= 0) close(open->direct);
+  delete open;
+}
 
 int32_t tl_map(const char *path, int32_t descriptor, uint64_t *address, uint64_t *size, char *message,
                int32_t message_size) {

@@ -105,6 +105,8 @@ struct Op {
   std::vector<MatmulPart> parts;
   bool residual = false;
   Weight table{};
+  /** Where a table lies that stays on disk; 0: none. */
+  uint64_t file = 0, file_offset = 0;
   int rope = -1;
   int cache = -1;
   int heads = 0;

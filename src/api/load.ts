@@ -20,6 +20,10 @@ export interface LoadOptions {
   readonly kvDType?: 'f16' | 'f32' | undefined
   /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
   readonly threads?: number | undefined
+  /** Whether weights stay on disk and are read as they are needed: for models larger than memory. Default false. */
+  readonly lazy?: boolean | undefined
+  /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
+  readonly lazyMemory?: number | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */
   readonly architecture?: string | undefined
   /** What to read the file as, where its content does not tell. */
@@ -35,6 +39,8 @@ const schema = z.strictObject({
   maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
+  lazy: z.boolean().default(false),
+  lazyMemory: count.default(1.5 * 2 ** 30),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
   tokenizer: z
@@ -58,6 +64,8 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     architecture,
     format,
     tokenizer: otherTokenizer,
+    lazy,
+    lazyMemory,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
   const file = await openModelFile(location, format)
@@ -66,7 +74,10 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     const { name } = file.sources[0]!
     const tokenizer = otherTokenizer ? await loadTokenizer(otherTokenizer) : tokenizerOf(file)
     const template = tokenizer && readTemplate(file.metadata, name, tokenizer)
-    const backend = await openBackend(backendName, backendOptions)
+    const backend = await openBackend(backendName, {
+      ...backendOptions,
+      lazyMemory: lazy ? lazyMemory : undefined,
+    })
     try {
       const engine = await Engine.create(recorded.program, weightSource(file), backend, {
         maxSeqLen: maxSeqLen ?? recorded.config.contextLength,

@@ -36,6 +36,27 @@ export interface WeightSource {
   piece(name: string): WeightPiece
   /** Puts the pieces into native memory without reading them, where that can be done. */
   map?(): Promise<MappedWeights>
+  /** Opens the pieces' files for native code that reads them by itself, where that can be done. */
+  open?(): Promise<OpenWeights>
+}
+
+/** Files of weights, open for native code. */
+export interface OpenWeights {
+  /**
+   * Where a piece lies: one place, or one for each slice of its first dimension where these lie apart. Undefined if no file
+   * holds it as it is: it can only be read.
+   */
+  places(name: string): readonly FilePlace[] | undefined
+  /** The file's name, for messages. */
+  nameOf(file: number): string
+  /** Nothing may read there any more. */
+  close(): void
+}
+
+export interface FilePlace {
+  /** The handle of an open file. */
+  readonly file: number
+  readonly offset: number
 }
 
 /** Weights in native memory, as the files themselves rather than copies. */

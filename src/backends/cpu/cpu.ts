@@ -1,13 +1,14 @@
 // The CPU backend: native kernels over mapped weights. A whole step is one foreign call, beside the event loop.
 import { cpus, totalmem } from 'node:os'
-import { BackendUnavailableError, DisposedError } from '../../errors.ts'
+import { BackendUnavailableError, DisposedError, SourceError } from '../../errors.ts'
 import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
 import { checkGuards, PATTERN } from '../../graph/guard.ts'
 import { columns, type Program } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
 import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
 import { flatten } from './flatten.ts'
-import { type CpuLibrary, cpuLibrary } from './library.ts'
+import { lazyWeights } from './lazy.ts'
+import { type CpuLibrary, cpuLibrary, UNREADABLE } from './library.ts'
 import { type NativeWeights, nativeWeights } from './weights.ts'
 
 const GUARD_BYTES = 64
@@ -25,17 +26,19 @@ const SHORT_TURN = 5
 export interface CpuOptions {
   /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */
   readonly threads?: number | undefined
+  /** Bytes of memory for weights, which otherwise stay on disk. Default: all weights in memory. */
+  readonly lazyMemory?: number | undefined
   /** Told in one line before the native library is built. */
   readonly notice?: ((line: string) => void) | undefined
 }
 
 /** Rejects with BackendUnavailableError where there is no native library and none can be built. */
-export async function cpuBackend({ threads, notice }: CpuOptions = {}): Promise<Backend> {
-  return cpuBackendOf(await nativeLibrary({ notice }), threads)
+export async function cpuBackend({ threads, lazyMemory, notice }: CpuOptions = {}): Promise<Backend> {
+  return cpuBackendOf(await nativeLibrary({ notice }), threads, lazyMemory)
 }
 
 /** The backend of one build of the native library. */
-export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
+export function cpuBackendOf(native: NativeLibrary, threads?: number, lazyMemory?: number): Backend {
   const library = cpuLibrary(native)
   const team = threads ?? library.os.defaultThreads()
   const model = cpus()[0]?.model.trim() || process.arch
@@ -48,7 +51,9 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
     },
     stepTokens: STEP_TOKENS,
     async compile(program, source, limits) {
-      const weights = await nativeWeights(program, source, library.os, limits.guard === true)
+      const weights = await (lazyMemory === undefined
+        ? nativeWeights(program, source, library.os, limits.guard === true)
+        : lazyWeights(program, source, library.os, lazyMemory))
       try {
         return new CpuExecutable(library, program, weights, limits, team)
       } catch (error) {
@@ -107,7 +112,7 @@ class CpuExecutable implements Executable {
     this.#guarded = limits.guard === true
     this.#plan = plan(program, limits, this.#guarded ? GUARD_BYTES : 0)
     const addresses = ({ name }: { name: string }) => weights.addresses(name)
-    const list = flatten(program, { plan: this.#plan, limits, threads, addresses })
+    const list = flatten(program, { plan: this.#plan, limits, threads, addresses, lazy: weights.lazy })
     this.#handle = library.compile(list, list.length)
     if (this.#handle === 0)
       throw new BackendUnavailableError(
@@ -139,22 +144,30 @@ class CpuExecutable implements Executable {
     if (this.#guarded) this.#library.fillArena(this.#handle, PATTERN)
 
     const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
-    const short = this.#weights.bytes * tokens.length <= SHORT_WORK
+    // Who waits for a disk must not keep JavaScript waiting.
+    const { bytes, lazy } = this.#weights
+    const short = lazy === undefined && bytes * tokens.length <= SHORT_WORK
     if (short) await eventLoopTurn()
     const stop = () => this.#library.stop(this.#handle)
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop)
     try {
-      const stopped = short
+      const outcome = short
         ? this.#library.stepAtOnce(this.#handle, top)
         : await this.#library.step(this.#handle, top)
-      if (stopped !== 0) throw signal?.reason
+      if (outcome === UNREADABLE) throw this.#readError()
+      if (outcome !== 0) throw signal?.reason
     } finally {
       signal?.removeEventListener('abort', stop)
     }
     this.#weights.check()
     if (this.#guarded) this.#checkGuards(tokens.length, rows.length)
     return this.#result(rows.length, want)
+  }
+
+  #readError(): SourceError {
+    const { file, problem } = this.#library.readProblem(this.#handle)
+    return new SourceError(this.#weights.nameOf!(file), problem)
   }
 
   #result(rows: number, want: Want): Logits {

@@ -15,7 +15,8 @@ import {
 } from '../../graph/ops.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
-import type { Limits } from '../backend.ts'
+import type { FilePlace, Limits } from '../backend.ts'
+import type { LazyPlan, MatmulPiece, Run } from './lazy-plan.ts'
 import { ABI_VERSION } from './library.ts'
 
 /** In the order of `OpKind` in native/program.h. */
@@ -77,11 +78,14 @@ export interface FlattenOptions {
   readonly threads: number
   /** Where a weight lies: one address, or one for each slice of its first dimension. */
   readonly addresses: (weight: Weight) => readonly number[]
+  /** How weights come from disk, if they do. */
+  readonly lazy?: LazyPlan | undefined
 }
 
 /**
  * header: abi, threads, maxTokens, maxRows, maxSequences, maxBlocks, kv, arena bytes, logits tensor;
- * count, then caches; count, then rope tables; count, then operations.
+ * count, then caches; count, then rope tables; count, then operations; count, then reads of lazy weights, and 1 if there may
+ * be any.
  */
 export function flatten(program: Program, options: FlattenOptions): Float64Array {
   return new Flattener(program, options).list()
@@ -98,10 +102,12 @@ class Flattener {
   }
 
   list(): Float64Array {
-    const { limits, plan, threads } = this.#options
+    const { limits, plan, threads, lazy } = this.#options
     const { caches, ops, logits } = this.#program
     // Operations first: they name the rope tables.
-    const flatOps = ops.flatMap(op => this.#op(op))
+    const runs = lazy?.runs ?? ops.map(op => ({ op }))
+    const flatOps = runs.flatMap(run => this.#run(run))
+    const reads = lazy?.reads ?? []
     return Float64Array.from([
       ABI_VERSION,
       threads,
@@ -116,37 +122,58 @@ class Flattener {
       ...caches.flatMap(cache => this.#cache(cache)),
       this.#ropes.length,
       ...this.#ropes.flatMap(({ params, divisors }) => this.#rope(params, divisors)),
-      ops.length,
+      runs.length,
       ...flatOps,
+      reads.length,
+      ...reads.flatMap(({ op, file, offset, bytes, needed, to, kept, after }) => [
+        ...[op, file, offset, bytes, needed, to, Number(kept), after],
+      ]),
+      Number(lazy !== undefined),
     ])
   }
 
-  #op(op: Op): number[] {
-    const code = kinds.indexOf(op.kind)
-    if (code < 0) throw new UnsupportedModelError(`the cpu backend does not know the operation ${op.kind}`)
+  /** An operation as it runs: whole, or a piece of it. */
+  #run({ op, piece, address, table }: Run): number[] {
+    if (piece !== undefined && op.kind === 'matmul')
+      return this.#op(op, [op.outputs[piece.part]!], this.#matmul(op, [piece]))
+    return this.#op(op, op.outputs, this.#specifics(op, address, table))
+  }
+
+  #op({ kind, inputs }: Op, outputs: readonly Tensor[], specifics: readonly number[]): number[] {
+    const code = kinds.indexOf(kind)
+    if (code < 0) throw new UnsupportedModelError(`the cpu backend does not know the operation ${kind}`)
     return [
       code,
-      op.inputs.length,
-      ...op.inputs.flatMap(tensor => this.#tensor(tensor)),
-      op.outputs.length,
-      ...op.outputs.flatMap(tensor => this.#tensor(tensor)),
-      ...this.#specifics(op),
+      inputs.length,
+      ...inputs.flatMap(tensor => this.#tensor(tensor)),
+      outputs.length,
+      ...outputs.flatMap(tensor => this.#tensor(tensor)),
+      ...specifics,
     ]
   }
 
-  #specifics(op: Op): number[] {
+  /** Of all parts, or of some of their rows. */
+  #matmul(op: Op<'matmul'>, pieces?: readonly MatmulPiece[]): number[] {
+    const { norm, parts, residual } = matmulOperands(op)
+    const wanted = pieces ?? parts.map((_, part) => ({ part, from: 0, rows: undefined, address: undefined }))
+    return [
+      ...this.#weight(norm?.gain),
+      norm?.eps ?? 0,
+      residual ? 1 : 0,
+      ...wanted.flatMap(({ part, from, rows, address }) => {
+        const { weight, bias } = parts[part]!
+        const taken = rows === undefined ? weight : { ...weight, shape: [rows, weight.shape.at(-1)!] }
+        return [...this.#weight(taken, address), ...this.#weight(bias), from]
+      }),
+    ]
+  }
+
+  #specifics(op: Op, address?: number, table?: FilePlace): number[] {
     switch (op.kind) {
       case 'embed':
-        return [...this.#weight(op.weights[0]), op.params.scale ?? 1]
-      case 'matmul': {
-        const { norm, parts, residual } = matmulOperands(op)
-        return [
-          ...this.#weight(norm?.gain),
-          norm?.eps ?? 0,
-          residual ? 1 : 0,
-          ...parts.flatMap(({ weight, bias }) => [...this.#weight(weight), ...this.#weight(bias)]),
-        ]
-      }
+        return [...this.#weight(op.weights[0]), op.params.scale ?? 1, table?.file ?? 0, table?.offset ?? 0]
+      case 'matmul':
+        return this.#matmul(op)
       case 'rmsNorm':
         return [...this.#weight(op.weights[0]), op.params.eps]
       case 'rope':
@@ -172,7 +199,7 @@ class Flattener {
         return [op.params.cap]
       case 'matmulHeads': {
         const { heads, stride, first, rows, transposed } = op.params
-        return [...this.#weight(op.weights[0]), heads, stride, first, rows, Number(transposed)]
+        return [...this.#weight(op.weights[0], address), heads, stride, first, rows, Number(transposed)]
       }
       case 'route': {
         const { scores, groups, used, normalize, scale } = op.params
@@ -200,8 +227,8 @@ class Flattener {
     return [this.#options.plan.offsets[tensor.id]!, columns(tensor), tensor.shape[0] === 'R' ? 1 : 0]
   }
 
-  /** Address (0 for none), type, rows, columns, bytes of a row. */
-  #weight(weight: Weight | undefined): number[] {
+  /** Address (0 for none, `address` if it is another than usual), type, rows, columns, bytes of a row. */
+  #weight(weight: Weight | undefined, address?: number): number[] {
     if (!weight) return [0, 0, 0, 0, 0]
     const type = weight.type as QuantName
     const width = weight.shape.at(-1)!
@@ -209,7 +236,7 @@ class Flattener {
     const code = types.indexOf(type)
     if (code < 0)
       throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
-    return [this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
+    return [address ?? this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
   }
 
   /** The address of each slice of the first dimension. */
