@@ -87,6 +87,7 @@ private:
   void read_op(tl::List &in, tl::Op &op);
   void read_reads(tl::List &in);
   bool wait_for_weights(int op, const tl::Team &team);
+  void weights_used(int index);
 };
 
 using namespace tl;
@@ -211,7 +212,8 @@ void TlExecutable::read_op(List &in, Op &op) {
     op.parts.resize(op.outputs.size());
     for (size_t i = 0; i < op.parts.size(); i++) {
       op.parts[i] = {read_weight(in), nullptr, op.outputs[i], {}};
-      for (int e = 0; e < op.experts && in.ok; e++) op.parts[i].experts.push_back(in.address());
+      op.parts[i].lazy = in.integer();
+      for (int e = 0; e < op.experts && op.parts[i].lazy < 0 && in.ok; e++) op.parts[i].experts.push_back(in.address());
     }
     break;
   case OpKind::rows:
@@ -234,7 +236,29 @@ void TlExecutable::read_reads(List &in) {
     read.after = in.integer();
     reads.push_back(read);
   }
-  if (in.integer() != 0 && in.ok) reader = std::make_unique<Reader>(std::move(reads), int(ops.size()));
+  std::vector<ExpertMatrices> experts;
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    ExpertMatrices matrices;
+    matrices.route = in.integer();
+    matrices.op = in.integer();
+    const Op &op = ops[matrices.op];
+    matrices.routed = op.inputs[1].data;
+    matrices.used = op.used;
+    matrices.rows = in.integer();
+    matrices.slab_rows = in.integer();
+    matrices.row_bytes = in.size();
+    for (int places = in.integer(); places > 0 && in.ok; places--) {
+      const uint64_t file = in.size(), offset = in.size();
+      matrices.places.push_back({file, offset});
+    }
+    experts.push_back(std::move(matrices));
+  }
+  SlotMemory slots;
+  slots.start = (uint8_t *)in.address();
+  slots.bytes = in.size();
+  slots.count = in.integer();
+  if (in.integer() != 0 && in.ok)
+    reader = std::make_unique<Reader>(std::move(reads), std::move(experts), slots, int(ops.size()));
 }
 
 bool TlExecutable::parse(List &in) {
@@ -348,6 +372,12 @@ bool TlExecutable::wait_for_weights(int op, const Team &team) {
   return ready[op % 2];
 }
 
+/** After an operation, on one thread: its places are free, and it may be known which experts are next. */
+void TlExecutable::weights_used(int index) {
+  if (reader->needs(index)) reader->done(index);
+  reader->choose(index, batch.token_count());
+}
+
 void TlExecutable::run(const Team &team) {
   for (auto &table : ropes) fill_rope_table(table, batch, team);
   team.barrier();
@@ -359,7 +389,7 @@ void TlExecutable::run(const Team &team) {
     if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed) || (reader && reader->failed());
     team.barrier();
     if (halt[i % 2]) return;
-    if (team.index == 0 && reader && reader->needs(int(i))) reader->done(int(i));
+    if (team.index == 0 && reader) weights_used(int(i));
   }
   if (team.index == 0 && reader) reader->end();
   if (want > 0) select(team);

@@ -190,7 +190,7 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
     for (int r = 0; r < rows; r++) decode_row(w.type, w.data + w.row_bytes * (row + r), w.columns, (float *)(memory + row_bytes * r));
     const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
     Output shifted = output;
-    shifted.first_row = row;
+    shifted.first_row += row;
     by_float_rows<F32Row>(decoded, 0, rows, x, count, shifted);
   }
 }

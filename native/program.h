@@ -58,6 +58,8 @@ struct MatmulPart {
   Tensor output;
   /** Of a mixture, where each expert's matrix lies. */
   std::vector<const uint8_t *> experts;
+  /** Of a mixture that stays on disk, the index of its matrices there; else -1. */
+  int lazy = -1;
 };
 
 /** Angles are computed once a step for all operations that share them. */

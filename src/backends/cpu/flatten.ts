@@ -15,7 +15,7 @@ import {
 } from '../../graph/ops.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
-import type { FilePlace, Limits } from '../backend.ts'
+import type { Limits } from '../backend.ts'
 import type { LazyPlan, MatmulPiece, Run } from './lazy-plan.ts'
 import { ABI_VERSION } from './library.ts'
 
@@ -84,8 +84,8 @@ export interface FlattenOptions {
 
 /**
  * header: abi, threads, maxTokens, maxRows, maxSequences, maxBlocks, kv, arena bytes, logits tensor;
- * count, then caches; count, then rope tables; count, then operations; count, then reads of lazy weights, and 1 if there may
- * be any.
+ * count, then caches; count, then rope tables; count, then operations; count, then reads of lazy weights; count, then
+ * their experts, and memory for these; 1 if weights are lazy.
  */
 export function flatten(program: Program, options: FlattenOptions): Float64Array {
   return new Flattener(program, options).list()
@@ -128,15 +128,27 @@ class Flattener {
       ...reads.flatMap(({ op, file, offset, bytes, needed, to, kept, after }) => [
         ...[op, file, offset, bytes, needed, to, Number(kept), after],
       ]),
+      ...this.#experts(),
       Number(lazy !== undefined),
     ])
   }
 
+  /** Count, then matrices that are read when they are chosen; the memory for them. */
+  #experts(): number[] {
+    const { experts = [], slots = { start: 0, bytes: 0, count: 0 } } = this.#options.lazy ?? {}
+    const list = experts.flatMap(({ route, op, rows, slabRows, rowBytes, places }) => [
+      ...[route, op, rows, slabRows, rowBytes, places.length],
+      ...places.flatMap(({ file, offset }) => [file, offset]),
+    ])
+    return [experts.length, ...list, slots.start, slots.bytes, slots.count]
+  }
+
   /** An operation as it runs: whole, or a piece of it. */
-  #run({ op, piece, address, table }: Run): number[] {
+  #run(run: Run): number[] {
+    const { op, piece } = run
     if (piece !== undefined && op.kind === 'matmul')
       return this.#op(op, [op.outputs[piece.part]!], this.#matmul(op, [piece]))
-    return this.#op(op, op.outputs, this.#specifics(op, address, table))
+    return this.#op(op, op.outputs, this.#specifics(run))
   }
 
   #op({ kind, inputs }: Op, outputs: readonly Tensor[], specifics: readonly number[]): number[] {
@@ -168,7 +180,7 @@ class Flattener {
     ]
   }
 
-  #specifics(op: Op, address?: number, table?: FilePlace): number[] {
+  #specifics({ op, address, table, matrices }: Run): number[] {
     switch (op.kind) {
       case 'embed':
         return [...this.#weight(op.weights[0]), op.params.scale ?? 1, table?.file ?? 0, table?.offset ?? 0]
@@ -210,7 +222,10 @@ class Flattener {
       case 'matmulExperts': {
         const { used, sum } = op.params
         const experts = op.weights[0]!.shape[0]!
-        const parts = op.weights.flatMap(weight => [...this.#weight(weight), ...this.#slices(weight)])
+        const parts = op.weights.flatMap((weight, part) => {
+          const lazy = matrices?.[part]
+          return [...this.#weight(weight), ...(lazy === undefined ? [-1, ...this.#slices(weight)] : [lazy])]
+        })
         return [used, Number(sum), experts, ...parts]
       }
       case 'rows':

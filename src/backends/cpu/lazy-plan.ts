@@ -9,12 +9,16 @@ import type { FilePlace } from '../backend.ts'
 export const DIRECT_BLOCK = 4096
 /** Rows of a panel: a piece of whole panels has the digits that it has in one piece with the rest. */
 const PANEL_ROWS = 16
-/** Share of the budget that is the ring, and pieces that fit into it at least. */
+/** Shares of the budget: of the ring where there has to be one, of experts at least. */
 const RING_SHARE = 1 / 4
+const EXPERT_SHARE = 1 / 4
+/** Pieces that fit into the ring, and slabs into the memory for experts, at least. */
 const RING_PIECES = 4
+const EXPERT_SLABS = 16
 /** Larger ones do not read faster. */
 const LARGEST_RING = 2 ** 28
 const LARGEST_PIECE = 2 ** 24
+const LARGEST_SLAB = 2 ** 22
 
 /** Rows of one of a matmul's weights, multiplied by themselves. */
 export interface MatmulPiece {
@@ -44,6 +48,19 @@ export interface Run {
   readonly address?: number
   /** Where the table lies whose rows are read one by one. */
   readonly table?: FilePlace
+  /** Of experts that are read when they are chosen: for each part the index of its matrices. */
+  readonly matrices?: readonly number[]
+}
+
+/** Matrices of a mixture, one an expert, that are read when they are chosen: see native/reader.h. */
+export interface ExpertMatrices {
+  /** Indices of the runs that choose and that multiply. */
+  readonly route: number
+  readonly op: number
+  readonly rows: number
+  readonly slabRows: number
+  readonly rowBytes: number
+  readonly places: readonly FilePlace[]
 }
 
 /** How the weights of a program come from disk while it runs. */
@@ -51,8 +68,11 @@ export interface LazyPlan {
   readonly runs: readonly Run[]
   /** In the order of the runs. */
   readonly reads: readonly WeightRead[]
-  /** Addresses of weights that stay in memory. */
-  readonly kept: ReadonlyMap<string, number>
+  readonly experts: readonly ExpertMatrices[]
+  /** Memory for the experts' slabs. */
+  readonly slots: { readonly start: number; readonly bytes: number; readonly count: number }
+  /** Addresses of weights that stay in memory: one, or one for each slice of the first dimension. */
+  readonly kept: ReadonlyMap<string, readonly number[]>
   /** Bytes of memory from `base` on. */
   readonly bytes: number
 }
@@ -60,8 +80,8 @@ export interface LazyPlan {
 export interface LazyPlanOptions {
   /** Bytes of memory for weights. */
   readonly budget: number
-  /** Where a weight lies; one place. */
-  readonly place: (weight: Weight) => FilePlace
+  /** Where a weight lies: one place, or one for each slice of its first dimension. */
+  readonly places: (weight: Weight) => readonly FilePlace[]
   /** Where the memory begins: a multiple of DIRECT_BLOCK. */
   readonly base: number
 }
@@ -87,70 +107,118 @@ export function bytesOf({ type, shape }: Weight): number {
   )
 }
 
-/** Throws InvalidOptionError if the budget is too small for the model's largest pieces. */
+/** Throws InvalidOptionError if the budget is less than `leastLazyMemory`. */
 export function planLazy(program: Program, options: LazyPlanOptions): LazyPlan {
   const { budget } = options
-  const weights = new Map(program.ops.flatMap(streamedWeights).map(weight => [weight.name, weight]))
-  const all = [...weights.values()].reduce((sum, weight) => sum + roomFor(bytesOf(weight)), 0)
-  if (all <= budget)
+  if (sizeOf(program.ops) <= budget)
     return place(
       program.ops.map(op => ({ op, keeps: true })),
-      0,
+      { ring: 0, cache: 0 },
       options,
     )
-
-  const wanted = Math.min(LARGEST_RING, budget * RING_SHARE)
-  const pieceBytes = Math.min(LARGEST_PIECE, wanted / RING_PIECES)
-  const ring = wholeBlocks(Math.max(wanted, 2 * largestRead(program, pieceBytes)))
-  if (ring > budget)
+  const least = leastLazyMemory(program)
+  if (budget < least)
     throw new InvalidOptionError(
-      `lazyMemory: expected at least ${ring} bytes for this model, found ${budget}`,
+      `lazyMemory: expected at least ${least} bytes for this model, found ${budget}`,
     )
-  const kept = keptOps(program, budget - ring)
+  const leastCache = leastExpertMemory(program)
+  const leastRing = least - leastCache
+  const cacheShare =
+    leastCache > 0 ? Math.max(leastCache, Math.min(budget * EXPERT_SHARE, budget - leastRing)) : 0
+  const dense = program.ops.filter(({ kind }) => kind === 'matmul' || kind === 'matmulHeads')
+  const streams = sizeOf(dense) > budget - cacheShare
+  const wanted = Math.max(leastRing, Math.min(LARGEST_RING, budget * RING_SHARE, budget - cacheShare))
+  const pieceBytes = Math.min(LARGEST_PIECE, wanted / RING_PIECES)
+  const ring = streams ? wholeBlocks(Math.max(wanted, 2 * largestRead(program, pieceBytes))) : 0
+  const kept = keptOps(dense, budget - cacheShare - ring)
   const parts = program.ops.flatMap((op): Part[] => {
     if (op.kind !== 'matmul' || kept.has(op)) return [{ op, keeps: kept.has(op) }]
     return streamedWeights(op).flatMap((weight, part) =>
       cut(weight, pieceBytes).map(rows => ({ op, keeps: false, rows: { part, ...rows } })),
     )
   })
-  return place(parts, ring, options)
+  const cache = leastCache > 0 ? budget - ring - sizeOf([...kept]) : 0
+  return place(parts, { ring, cache }, options)
+}
+
+/** The least budget with which a program can run whose weights do not all fit. */
+export function leastLazyMemory(program: Program): number {
+  return 2 * largestRead(program, 0) + leastExpertMemory(program)
+}
+
+/** For two slabs of experts; 0 where there are none. */
+function leastExpertMemory(program: Program): number {
+  return 2 * largestSlab(program, 0)
+}
+
+/** Memory for all weights of some operations that kernels read, each once. */
+function sizeOf(ops: readonly Op[]): number {
+  const weights = new Map(ops.flatMap(streamedWeights).map(weight => [weight.name, weight]))
+  return [...weights.values()].reduce((sum, weight) => sum + roomFor(weight), 0)
 }
 
 function wholeBlocks(bytes: number): number {
   return Math.ceil(bytes / DIRECT_BLOCK) * DIRECT_BLOCK
 }
 
-/** Memory for bytes that may begin and end anywhere within blocks of the file. */
-function roomFor(bytes: number): number {
+/** Memory for a weight, each slice of which may begin and end anywhere within blocks of its file. */
+function roomFor(weight: Weight): number {
+  const slices = weight.shape.length > 2 ? weight.shape[0]! : 1
+  return slices * blocksFor(bytesOf(weight) / slices)
+}
+
+function blocksFor(bytes: number): number {
   return Math.ceil(bytes / DIRECT_BLOCK + 1) * DIRECT_BLOCK
 }
 
 /** A weight's pieces: whole panels of rows, about `pieceBytes` each and as good as alike. */
 function cut(weight: Weight, pieceBytes: number): { readonly from: number; readonly rows: number }[] {
-  const { rows, rowBytes } = matrixOf(weight)
-  const most = Math.max(1, Math.floor(pieceBytes / rowBytes / PANEL_ROWS)) * PANEL_ROWS
-  const each = Math.ceil(rows / Math.ceil(rows / most) / PANEL_ROWS) * PANEL_ROWS
+  const { rows } = matrixOf(weight)
+  const each = pieceRows(weight, pieceBytes)
   return Array.from({ length: Math.ceil(rows / each) }, (_, i) => ({
     from: i * each,
     rows: Math.min(each, rows - i * each),
   }))
 }
 
-function matrixOf(weight: Weight): { rows: number; rowBytes: number } {
-  const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-  return { rows, rowBytes: bytesOf(weight) / rows }
+function pieceRows(weight: Weight, pieceBytes: number): number {
+  const { rows, rowBytes } = matrixOf(weight)
+  const most = Math.max(1, Math.floor(pieceBytes / rowBytes / PANEL_ROWS)) * PANEL_ROWS
+  return Math.ceil(rows / Math.ceil(rows / most) / PANEL_ROWS) * PANEL_ROWS
 }
 
-/** Memory for the most that an operation needs at once. */
+function matrixOf({ type, shape }: Weight): { readonly rows: number; readonly rowBytes: number } {
+  const rows = shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
+  return { rows, rowBytes: bytesFor(type as QuantName, shape.at(-1)!) }
+}
+
+/** One of a mixture's matrices. */
+function expertOf(weight: Weight): Weight {
+  return { ...weight, shape: weight.shape.slice(1) }
+}
+
+/** Memory for the most that an operation on the ring needs at once. */
 function largestRead({ ops }: Program, pieceBytes: number): number {
   let largest = 0
   for (const op of ops)
     for (const weight of streamedWeights(op)) {
       const { rows, rowBytes } = matrixOf(weight)
       if (op.kind === 'matmul')
-        largest = Math.max(largest, roomFor(cut(weight, pieceBytes)[0]!.rows * rowBytes))
-      if (op.kind === 'matmulHeads') largest = Math.max(largest, roomFor(rows * rowBytes))
+        largest = Math.max(largest, blocksFor(Math.min(rows, pieceRows(weight, pieceBytes)) * rowBytes))
+      if (op.kind === 'matmulHeads') largest = Math.max(largest, blocksFor(rows * rowBytes))
     }
+  return largest
+}
+
+/** Memory for the largest slab of an expert. */
+function largestSlab({ ops }: Program, slabBytes: number): number {
+  let largest = 0
+  for (const op of ops)
+    if (op.kind === 'matmulExperts')
+      for (const weight of op.weights.map(expertOf)) {
+        const { rows, rowBytes } = matrixOf(weight)
+        largest = Math.max(largest, blocksFor(Math.min(rows, pieceRows(weight, slabBytes)) * rowBytes))
+      }
   return largest
 }
 
@@ -158,22 +226,21 @@ function largestRead({ ops }: Program, pieceBytes: number): number {
  * Operations whose weights stay in memory, `room` bytes at most: spread evenly over the program, so that the reader never
  * pauses for long.
  */
-function keptOps(program: Program, room: number): Set<Op> {
-  const candidates = program.ops.filter(({ kind }) => kind === 'matmul' || kind === 'matmulHeads')
-  const sizeOf = (op: Op) => streamedWeights(op).reduce((sum, weight) => sum + roomFor(bytesOf(weight)), 0)
-  const share = room / candidates.reduce((sum, op) => sum + sizeOf(op), 0)
+function keptOps(candidates: readonly Op[], room: number): Set<Op> {
+  const share = room / candidates.reduce((sum, op) => sum + sizeOf([op]), 0)
   const kept = new Set<Op>()
   let left = room
   let owed = 0
   const keep = (op: Op) => {
-    if (kept.has(op) || sizeOf(op) > left) return
+    const bytes = sizeOf([op])
+    if (kept.has(op) || bytes > left) return
     kept.add(op)
-    left -= sizeOf(op)
-    owed -= sizeOf(op)
+    left -= bytes
+    owed -= bytes
   }
   for (const op of candidates) {
-    owed += sizeOf(op) * share
-    if (owed >= sizeOf(op)) keep(op)
+    owed += sizeOf([op]) * share
+    if (owed >= sizeOf([op])) keep(op)
   }
   for (const op of candidates) keep(op)
   return kept
@@ -186,31 +253,43 @@ interface Part {
   readonly rows?: Omit<MatmulPiece, 'address'>
 }
 
-/** Gives everything that is read its place: first the ring, then what is kept. */
-function place(parts: readonly Part[], ring: number, { base, place }: LazyPlanOptions): LazyPlan {
+/** Gives everything that is read its place: first the ring, then what is kept, then experts. */
+function place(
+  parts: readonly Part[],
+  memory: { readonly ring: number; readonly cache: number },
+  { base, places }: LazyPlanOptions,
+): LazyPlan {
   const keeping = new Set(
     parts.filter(({ keeps }) => keeps).flatMap(({ op }) => streamedWeights(op).map(({ name }) => name)),
   )
   const extents = parts.map(({ op, rows }) => {
     const weight = streamedWeights(op)[rows?.part ?? 0]
-    if (weight === undefined || op.kind === 'embed' || keeping.has(weight.name)) return undefined
+    if (weight === undefined || keeping.has(weight.name)) return undefined
+    if (op.kind === 'embed' || op.kind === 'matmulExperts') return undefined
     const { rows: all, rowBytes } = matrixOf(weight)
-    return { place: place(weight), from: (rows?.from ?? 0) * rowBytes, bytes: (rows?.rows ?? all) * rowBytes }
+    const from = (rows?.from ?? 0) * rowBytes
+    return { place: places(weight)[0]!, from, bytes: (rows?.rows ?? all) * rowBytes }
   })
   const turns = ringPlaces(
     extents.map(extent => extent && blocks(extent).bytes),
-    ring,
+    memory.ring,
   )
 
-  const kept = new Map<string, number>()
+  const kept = new Map<string, readonly number[]>()
   const reads: WeightRead[] = []
-  let bytes = ring
+  let bytes = memory.ring
   const keep = (weight: Weight, op: number) => {
-    const needed = blocks({ place: place(weight), from: 0, bytes: bytesOf(weight) })
-    reads.push({ ...needed, op, to: base + bytes, kept: true, after: op - parts.length })
-    kept.set(weight.name, base + bytes + needed.skipped)
-    bytes += needed.bytes
+    const slices = places(weight)
+    const addresses = slices.map(place => {
+      const needed = blocks({ place, from: 0, bytes: bytesOf(weight) / slices.length })
+      const to = base + bytes
+      reads.push({ ...needed, op, to, kept: true, after: op - parts.length })
+      bytes += needed.bytes
+      return to + needed.skipped
+    })
+    kept.set(weight.name, addresses)
   }
+  const experts = new Experts(parts, places, memory.cache)
   const runs = parts.map(({ op, rows }, index): Run => {
     const weights = streamedWeights(op)
     for (const weight of weights) if (keeping.has(weight.name) && !kept.has(weight.name)) keep(weight, index)
@@ -222,12 +301,61 @@ function place(parts: readonly Part[], ring: number, { base, place }: LazyPlanOp
       const address = base + offset + needed.skipped
       return rows ? { op, piece: { ...rows, address } } : { op, address }
     }
-    if (op.kind === 'embed' && !keeping.has(weights[0]!.name)) return { op, table: place(weights[0]!) }
-    if (rows === undefined) return { op }
-    const weight = weights[rows.part]!
-    return { op, piece: { ...rows, address: kept.get(weight.name)! + rows.from * matrixOf(weight).rowBytes } }
+    if (rows !== undefined) {
+      const weight = weights[rows.part]!
+      const [address = 0] = kept.get(weight.name)!
+      return { op, piece: { ...rows, address: address + rows.from * matrixOf(weight).rowBytes } }
+    }
+    if (weights.every(({ name }) => kept.has(name))) return { op }
+    if (op.kind === 'matmulExperts') return { op, matrices: experts.add(op, index) }
+    return { op, table: places(weights[0]!)[0]! }
   })
-  return { runs, reads, kept, bytes }
+  const slots = { start: base + bytes, ...experts.slots }
+  return { runs, reads, experts: experts.list, slots, kept, bytes: bytes + slots.bytes * slots.count }
+}
+
+/** Gathers the matrices of all mixtures, in slabs of which the memory holds many. */
+class Experts {
+  readonly list: ExpertMatrices[] = []
+  readonly #runs: readonly { readonly op: Op }[]
+  readonly #places: LazyPlanOptions['places']
+  readonly #slabBytes: number
+  readonly #memory: number
+  #slotBytes = 0
+
+  constructor(runs: readonly { readonly op: Op }[], places: LazyPlanOptions['places'], memory: number) {
+    this.#runs = runs
+    this.#places = places
+    this.#memory = memory
+    this.#slabBytes = Math.min(LARGEST_SLAB, memory / EXPERT_SLABS)
+  }
+
+  /** The indices of an operation's matrices. */
+  add(op: Op<'matmulExperts'>, index: number): number[] {
+    const routed = op.inputs[1]!.id
+    const route = this.#runs.findLastIndex(({ op: { outputs } }) => outputs.some(({ id }) => id === routed))
+    return op.weights.map(weight => {
+      const expert = expertOf(weight)
+      const { rows, rowBytes } = matrixOf(expert)
+      const slabRows = Math.min(rows, pieceRows(expert, this.#slabBytes))
+      const slices = this.#places(weight)
+      const places = Array.from({ length: weight.shape[0]! }, (_, i) => {
+        const { file, offset } = slices[slices.length > 1 ? i : 0]!
+        return { file, offset: slices.length > 1 ? offset : offset + i * rows * rowBytes }
+      })
+      this.#slotBytes = Math.max(this.#slotBytes, blocksFor(slabRows * rowBytes))
+      return this.list.push({ route, op: index, rows, slabRows, rowBytes, places }) - 1
+    })
+  }
+
+  get slots(): { readonly bytes: number; readonly count: number } {
+    const slabs = this.list.reduce(
+      (sum, { rows, slabRows, places }) => sum + places.length * Math.ceil(rows / slabRows),
+      0,
+    )
+    const most = this.#slotBytes > 0 ? Math.floor(this.#memory / this.#slotBytes) : 0
+    return { bytes: this.#slotBytes, count: Math.min(slabs, most) }
+  }
 }
 
 /** The blocks of a file that hold some bytes of a weight, and where in them these begin. */

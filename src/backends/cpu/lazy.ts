@@ -2,7 +2,7 @@
 import { UnsupportedModelError } from '../../errors.ts'
 import type { NativeOs } from '../../ffi/os.ts'
 import { type Program, programWeights } from '../../graph/ops.ts'
-import type { OpenWeights, WeightSource } from '../backend.ts'
+import type { FilePlace, OpenWeights, WeightSource } from '../backend.ts'
 import { planLazy, streamedWeights } from './lazy-plan.ts'
 import { Copies, type NativeWeights } from './weights.ts'
 
@@ -27,13 +27,16 @@ export async function lazyWeights(
     // The others are few and small: norms and biases, which become floats when the program is compiled.
     const small = programWeights(program).filter(({ name }) => !streamed.has(name))
     for (const { name } of small) await copies.add(name, source, false)
-    const place = (weight: { readonly name: string }) => placeOf(weight.name, files)
-    const { bytes } = planLazy(program, { budget, place, base: 0 })
-    const plan = planLazy(program, { budget, place, base: copies.reserve(bytes, 'weights') })
+    const places = ({ name }: { readonly name: string }) => placesOf(name, files)
+    const { bytes } = planLazy(program, { budget, places, base: 0 })
+    const plan = planLazy(program, { budget, places, base: copies.reserve(bytes, 'weights') })
     return {
       bytes: plan.bytes,
       lazy: plan,
-      addresses: name => [copies.address(name) ?? plan.kept.get(name) ?? 0],
+      addresses(name) {
+        const copy = copies.address(name)
+        return copy === undefined ? (plan.kept.get(name) ?? [0]) : [copy]
+      },
       nameOf: file => files!.nameOf(file),
       check() {},
       release,
@@ -44,11 +47,11 @@ export async function lazyWeights(
   }
 }
 
-function placeOf(name: string, files: OpenWeights | undefined) {
-  const [place, ...others] = files?.places(name) ?? []
-  if (place === undefined || others.length > 0)
+function placesOf(name: string, files: OpenWeights | undefined): readonly FilePlace[] {
+  const places = files?.places(name)
+  if (places === undefined)
     throw new UnsupportedModelError(
       `lazy: tensor ${name} lies in no file as it is, and cannot be read from there step by step`,
     )
-  return place
+  return places
 }
