@@ -47,7 +47,9 @@ Memory allocate(size_t bytes) {
 struct TlExecutable {
   int threads, max_tokens, max_rows, max_sequences, max_blocks;
   tl::KvType kv;
-  size_t arena_bytes;
+  size_t arena_bytes, scratch_bytes = 0;
+  /** Of what is only measured: weights are not looked at, and caches take no addresses. */
+  bool measuring = false;
   tl::Tensor logits;
   tl::Memory arena, scratch, rope_memory;
   std::vector<tl::Cache> caches;
@@ -113,7 +115,7 @@ const float *TlExecutable::read_constant(List &in, int *length) {
   const Weight w = read_weight(in);
   if (!w.data || !in.ok) return nullptr;
   std::vector<float> values(w.columns);
-  decode_row(w.type, w.data, w.columns, values.data());
+  if (!measuring) decode_row(w.type, w.data, w.columns, values.data());
   if (length) *length = w.columns;
   constants.push_back(std::move(values));
   return constants.back().data();
@@ -274,7 +276,7 @@ bool TlExecutable::parse(List &in) {
   logits = read_tensor(in);
 
   for (int n = in.integer(); n > 0 && in.ok; n--) {
-    Cache cache;
+    Cache cache{};
     cache.group = in.integer();
     cache.kv_heads = in.integer();
     cache.key_dim = in.integer();
@@ -284,10 +286,10 @@ bool TlExecutable::parse(List &in) {
     const size_t element = kv == KvType::f16 ? 2 : 4;
     cache.block_bytes = element * BLOCK_SIZE * cache.kv_heads * row_elements(cache);
     const size_t bytes = cache.block_bytes * in.size();
-    cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
+    if (!measuring) cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
     caches.push_back(cache);
     cache_bytes.push_back(bytes);
-    if (!cache.data) return false;
+    if (!cache.data && !measuring) return false;
   }
 
   size_t rope_values = 0;
@@ -309,7 +311,6 @@ bool TlExecutable::parse(List &in) {
     next += size_t(max_tokens) * table.pairs * 2;
   }
 
-  size_t scratch_bytes = 0;
   for (int n = in.integer(); n > 0 && in.ok; n--) {
     Op op;
     read_op(in, op);
@@ -436,6 +437,20 @@ TlExecutable *tl_compile(const double *program, int64_t length) {
     return executable->parse(in) ? executable.release() : nullptr;
   } catch (const std::bad_alloc &) {
     return nullptr;
+  }
+}
+
+double tl_memory(const double *program, int64_t length) {
+  try {
+    TlExecutable executable;
+    executable.measuring = true;
+    List in{program, program + length};
+    if (!executable.parse(in)) return 0;
+    size_t constants = 0;
+    for (auto &values : executable.constants) constants += values.size() * sizeof(float);
+    return double(executable.arena_bytes + executable.scratch_bytes + constants);
+  } catch (const std::bad_alloc &) {
+    return 0;
   }
 }
 

@@ -186,6 +186,12 @@ int32_t tl_physical_cores() {
 
 int32_t tl_quota_cpus(const char *) { return 0; }
 
+uint64_t tl_available_memory(const char *) {
+  MEMORYSTATUSEX status{};
+  status.dwLength = sizeof(status);
+  return GlobalMemoryStatusEx(&status) ? status.ullAvailPhys : 0;
+}
+
 int32_t tl_pin_thread(int32_t index) {
   DWORD_PTR mask = allowed();
   for (int i = 0; i < index; i++) mask &= mask - 1;
@@ -216,6 +222,7 @@ bool tl::saves_zmm_lazily() { return false; }
 #include <vector>
 
 #if defined(__APPLE__)
+#include <mach/mach.h>
 #include <sys/sysctl.h>
 #elif defined(__linux__)
 #include <sched.h>
@@ -508,6 +515,14 @@ int32_t tl_physical_cores() {
 
 int32_t tl_quota_cpus(const char *) { return 0; }
 
+uint64_t tl_available_memory(const char *) {
+  vm_statistics64_data_t pages{};
+  mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+  if (host_statistics64(mach_host_self(), HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count) != KERN_SUCCESS)
+    return 0;
+  return (uint64_t(pages.free_count) + pages.inactive_count + pages.purgeable_count) * tl_page_size();
+}
+
 // macOS places threads itself.
 int32_t tl_pin_thread(int32_t) { return 0; }
 }
@@ -582,12 +597,14 @@ int32_t quota_cpus(long long quota, long long period) {
   return quota > 0 && period > 0 ? int32_t((quota + period - 1) / period) : 0;
 }
 
-int32_t tighter(int32_t a, int32_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+/** A limit of a control group, found in files of its folder; 0 for none. */
+using GroupLimit = int64_t (*)(const std::string &folder);
+
+int64_t tighter(int64_t a, int64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
 /** The tightest limit of a group and of all groups around it. */
-template <typename Limit>
-int32_t tightest(const std::string &mount, std::string group, Limit limit) {
-  int32_t least = 0;
+int64_t tightest(const std::string &mount, std::string group, GroupLimit limit) {
+  int64_t least = 0;
   for (;;) {
     least = tighter(least, limit(mount + group + "/"));
     if (group.empty()) return least;
@@ -595,29 +612,77 @@ int32_t tightest(const std::string &mount, std::string group, Limit limit) {
   }
 }
 
-int32_t version2(const std::string &folder) {
+/** Limits of one kind: the controller of version 1 that sets it, and how each version writes it down. */
+struct LimitKind {
+  const char *controller;
+  GroupLimit version1, version2;
+};
+
+int64_t quota_of_version2(const std::string &folder) {
   long long quota = 0, period = 0;
   // "max 100000" means no limit and does not parse.
   const bool found = std::sscanf(first_line(folder + "cpu.max").c_str(), "%lld %lld", &quota, &period) == 2;
   return found ? quota_cpus(quota, period) : 0;
 }
 
-int32_t version1(const std::string &folder) {
+int64_t quota_of_version1(const std::string &folder) {
   return quota_cpus(std::atoll(first_line(folder + "cpu.cfs_quota_us").c_str()),
                     std::atoll(first_line(folder + "cpu.cfs_period_us").c_str()));
 }
 
+/** The number behind a name at the beginning of a line; 0 if there is none. */
+int64_t number_behind(const std::string &path, const std::string &name) {
+  char line[256];
+  int64_t number = 0;
+  if (FILE *file = std::fopen(path.c_str(), "re")) {
+    while (number == 0 && std::fgets(line, sizeof(line), file))
+      if (std::strncmp(line, name.c_str(), name.size()) == 0) number = std::atoll(line + name.size());
+    std::fclose(file);
+  }
+  return number;
+}
+
+/** What is left of a limit on memory, at least 1; files' pages in memory make room. */
+int64_t left_of(const std::string &limit, const std::string &used, const std::string &statistics, const std::string &prefix) {
+  const int64_t most = std::atoll(first_line(limit).c_str());
+  if (most <= 0) return 0;
+  const int64_t files = number_behind(statistics, prefix + "inactive_file ") + number_behind(statistics, prefix + "active_file ");
+  return std::max<int64_t>(1, most - std::max<int64_t>(0, std::atoll(first_line(used).c_str()) - files));
+}
+
+int64_t memory_of_version2(const std::string &folder) {
+  return left_of(folder + "memory.max", folder + "memory.current", folder + "memory.stat", "");
+}
+
+int64_t memory_of_version1(const std::string &folder) {
+  return left_of(folder + "memory.limit_in_bytes", folder + "memory.usage_in_bytes", folder + "memory.stat", "total_");
+}
+
 /** One line of /proc/self/cgroup: number, controllers with commas between them (none in version 2), group. */
-int32_t quota_of_line(const std::string &root, const std::string &line) {
+int64_t limit_of_line(const std::string &root, const std::string &line, const LimitKind &kind) {
   const size_t first = line.find(':'), second = line.find(':', first + 1);
   if (first == std::string::npos || second == std::string::npos) return 0;
   const std::string controllers = line.substr(first + 1, second - first - 1);
   std::string group = line.substr(second + 1);
   if (group == "/") group.clear();
-  const std::string mount = root + "/sys/fs/cgroup";
-  if (controllers.empty()) return tighter(tightest(mount, group, version2), tightest(mount + "/unified", group, version2));
-  if (("," + controllers + ",").find(",cpu,") == std::string::npos) return 0;
-  return tighter(tightest(mount + "/" + controllers, group, version1), tightest(mount + "/cpu", group, version1));
+  const std::string mount = root + "/sys/fs/cgroup", name = kind.controller;
+  if (controllers.empty()) return tighter(tightest(mount, group, kind.version2), tightest(mount + "/unified", group, kind.version2));
+  if (("," + controllers + ",").find("," + name + ",") == std::string::npos) return 0;
+  return tighter(tightest(mount + "/" + controllers, group, kind.version1), tightest(mount + "/" + name, group, kind.version1));
+}
+
+/** The tightest limit on this process; 0 for none. */
+int64_t limit_of(const std::string &root, const LimitKind &kind) {
+  int64_t least = 0;
+  if (FILE *file = std::fopen((root + "/proc/self/cgroup").c_str(), "re")) {
+    char line[4096];
+    while (std::fgets(line, sizeof(line), file)) {
+      line[std::strcspn(line, "\n")] = 0;
+      least = tighter(least, limit_of_line(root, line, kind));
+    }
+    std::fclose(file);
+  }
+  return least;
 }
 
 } // namespace
@@ -628,17 +693,11 @@ int32_t tl_allowed_cpus() { return int32_t(processors().list.size()); }
 
 int32_t tl_physical_cores() { return processors().cores; }
 
-int32_t tl_quota_cpus(const char *root) {
-  int32_t least = 0;
-  if (FILE *file = std::fopen((std::string(root) + "/proc/self/cgroup").c_str(), "re")) {
-    char line[4096];
-    while (std::fgets(line, sizeof(line), file)) {
-      line[std::strcspn(line, "\n")] = 0;
-      least = tighter(least, quota_of_line(root, line));
-    }
-    std::fclose(file);
-  }
-  return least;
+int32_t tl_quota_cpus(const char *root) { return int32_t(limit_of(root, {"cpu", quota_of_version1, quota_of_version2})); }
+
+uint64_t tl_available_memory(const char *root) {
+  const int64_t free = number_behind(std::string(root) + "/proc/meminfo", "MemAvailable:") * 1024;
+  return uint64_t(tighter(free, limit_of(root, {"memory", memory_of_version1, memory_of_version2})));
 }
 
 int32_t tl_pin_thread(int32_t index) {

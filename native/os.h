@@ -64,7 +64,13 @@ TL_API int32_t tl_physical_cores();
 /** Processors that the control group grants, rounded up, 0 if it does not limit. `root` stands before /proc and /sys. */
 TL_API int32_t tl_quota_cpus(const char *root);
 
-/** The least of the three: threads that steps use unless told otherwise. */
+/**
+ * Bytes of memory that this process can still have without others losing theirs, control groups considered; 0 if that is not
+ * known. `root` as above.
+ */
+TL_API uint64_t tl_available_memory(const char *root);
+
+/** The least of processors, cores and quota: threads that steps use unless told otherwise. */
 TL_API int32_t tl_default_threads();
 
 /**

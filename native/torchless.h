@@ -19,6 +19,12 @@ struct TlExecutable;
  */
 TL_API TlExecutable *tl_compile(const double *program, int64_t length);
 
+/**
+ * Bytes of memory that an executable would take besides weights and caches, once its largest step has run; 0 if that cannot be
+ * had. Addresses of weights are not looked at.
+ */
+TL_API double tl_memory(const double *program, int64_t length);
+
 /** Copies a step's inputs; must not be called while the executable runs. Counts are T, R and copies. */
 TL_API void tl_set_batch(TlExecutable *executable, const int32_t *tokens, const int32_t *positions, const int32_t *sequence,
                          const int32_t *slots, const int32_t *lengths, const int32_t *tables, const int32_t *rows,

@@ -1,9 +1,10 @@
 // loadModel: a file becomes something that runs.
 import * as z from 'zod'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
-import { Engine } from '../engine/engine.ts'
+import { Engine, limitsFor } from '../engine/engine.ts'
 import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
+import { checkFit, DEFAULT_LAZY_MEMORY } from './memory.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
 import { checkOptions, count, formatOption } from './options.ts'
@@ -40,7 +41,7 @@ const schema = z.strictObject({
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
   lazy: z.boolean().default(false),
-  lazyMemory: count.default(1.5 * 2 ** 30),
+  lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
   tokenizer: z
@@ -53,7 +54,8 @@ const schema = z.strictObject({
 
 /**
  * Loads a model of any format (a path, a URL or a Blob; the first file of a split one). Rejects with SourceError if it
- * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it.
+ * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it,
+ * InsufficientMemoryError if it does not fit into memory.
  * Call `dispose()` when done, or declare it with `await using`.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
@@ -79,10 +81,12 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
       lazyMemory: lazy ? lazyMemory : undefined,
     })
     try {
-      const engine = await Engine.create(recorded.program, weightSource(file), backend, {
-        maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
-        kvDType,
-      })
+      const { program } = recorded
+      const engineOptions = { maxSeqLen: maxSeqLen ?? recorded.config.contextLength, kvDType }
+      const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...engineOptions })
+      const memory = backend.memory?.(program, limits)
+      if (memory) checkFit({ name, program, memory, kvDType, maxSeqLen })
+      const engine = await Engine.create(program, weightSource(file), backend, engineOptions)
       return new Model({ name, recorded, tokenizer, template, backend, engine, kvDType })
     } catch (error) {
       await backend.dispose()

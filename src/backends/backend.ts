@@ -125,6 +125,15 @@ export interface Roofline {
   readonly int8Rate: number
 }
 
+/** Bytes of memory, without caches. */
+export interface MemoryNeeds {
+  readonly weights: number
+  readonly results: number
+  /** Least for weights where they stay on disk; undefined where they do already. */
+  readonly leastLazy: number | undefined
+  readonly available: number
+}
+
 /** A program made ready to run; the only asynchronous point between engine and hardware. */
 export interface Executable {
   /** Runs one step. Steps queue; an aborted one rejects with the signal's reason and leaves cache rows undefined. */
@@ -140,6 +149,8 @@ export interface Backend {
   readonly stepTokens: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
+  /** What a program would take here, and what is left, in bytes; undefined where that is not known. */
+  memory?(program: Program, limits: Limits): MemoryNeeds | undefined
   /** Takes about a second, between steps; undefined where it is not known. */
   measure?(): Promise<Roofline>
   dispose(): Promise<void>

@@ -1,7 +1,7 @@
 // The options of every command that computes: which backend, how much context, what cache.
 import { type Command, Option } from 'commander'
 import { type FormatName, formatNames, type LoadOptions, loadModel, type Model } from '../api/index.ts'
-import { whole } from './numbers.ts'
+import { bytes, whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
 export type LoadFlags = {
@@ -9,6 +9,8 @@ export type LoadFlags = {
   readonly kvDtype: 'f16' | 'f32'
   readonly backend?: NonNullable<LoadOptions['backend']>
   readonly threads?: number
+  readonly lazy?: boolean
+  readonly lazyMemory?: number
   readonly arch?: string
   readonly format?: FormatName
   readonly tokenizer?: string
@@ -37,6 +39,12 @@ export function addLoadOptions(command: Command): Command {
       ).choices(['cpu', 'reference', 'auto']),
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
+    .option('--lazy', 'keep weights on disk and read them as they are needed: for models larger than memory')
+    .addOption(
+      new Option('--lazy-memory <size>', 'memory for weights with --lazy, which this implies (default: 1.5G)')
+        .argParser(bytes)
+        .implies({ lazy: true }),
+    )
     .option('--arch <name>', 'take the model for this architecture, whatever the file says')
     .option(
       '--tokenizer <file>',
@@ -53,10 +61,10 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, arch, format, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, tokenizer } = flags
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
-    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },
+    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, lazy, lazyMemory, notice },
     ...{ architecture: arch, format, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)

@@ -33,6 +33,8 @@ export interface NativeOs {
   /** Gives back the memory of the whole pages within a range; they read as zero again. */
   decommit(address: Address, bytes: number): void
   pageSize(): number
+  /** Bytes of memory that this process can still have, control groups considered; 0 if that is not known. */
+  availableMemory(): number
   /** The least of physical cores, processors allowed and the control group's quota. */
   defaultThreads(): number
 }
@@ -48,6 +50,7 @@ export function nativeOs(library: Library): NativeOs {
 function declare(library: Library): NativeOs {
   const map = library.func('tl_map', 'i32', ['text', 'i32', 'bytes', 'bytes', 'bytes', 'i32'])
   const open = library.func('tl_open', 'i32', ['text', 'i32', 'bytes', 'bytes', 'i32'])
+  const available = library.func('tl_available_memory', 'address', ['text'])
   const broken = library.func('tl_mapping_broken', 'i32', ['address'])
   const read = library.func('tl_read_bytes', 'void', ['address', 'bytes', 'u64'])
   const write = library.func('tl_write_bytes', 'void', ['address', 'bytes', 'u64'])
@@ -79,6 +82,7 @@ function declare(library: Library): NativeOs {
     release: library.func('tl_release', 'void', ['address', 'u64']),
     decommit: library.func('tl_decommit', 'void', ['address', 'u64']),
     pageSize: library.func('tl_page_size', 'address', []),
+    availableMemory: () => available(''),
     defaultThreads: library.func('tl_default_threads', 'i32', []),
   }
 }

@@ -8,12 +8,14 @@ import { type Plan, plan } from '../../graph/plan.ts'
 import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
 import { flatten } from './flatten.ts'
 import { lazyWeights } from './lazy.ts'
+import { leastLazyMemory } from './lazy-plan.ts'
 import { type CpuLibrary, cpuLibrary, UNREADABLE } from './library.ts'
+import { programMemory } from './memory.ts'
 import { type NativeWeights, nativeWeights } from './weights.ts'
 
 const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
-const STEP_TOKENS = 512
+export const STEP_TOKENS = 512
 const MEASURED_SECONDS = 0.25
 /**
  * Steps of less work, in bytes of weights times tokens, take a millisecond or two, and are not worth the two changes of thread of a
@@ -60,6 +62,12 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number, lazyMemory
         weights.release()
         throw error
       }
+    },
+    memory(program, limits) {
+      const available = library.os.availableMemory()
+      if (available === 0) return undefined
+      const leastLazy = lazyMemory === undefined ? leastLazyMemory(program) : undefined
+      return { ...programMemory(library, program, limits, lazyMemory), leastLazy, available }
     },
     measure: () =>
       inTurn(async () => ({

@@ -16,6 +16,8 @@ export interface CpuLibrary {
   readonly os: NativeOs
   /** An executable, or 0 if memory is short or the list does not parse. */
   compile(program: Float64Array, length: number): Address
+  /** Bytes that an executable would take besides weights and caches, which need not exist yet. */
+  memory(program: Float64Array, length: number): number
   setBatch(
     executable: Address,
     ...inputs: [
@@ -69,6 +71,7 @@ function declare(library: NativeLibrary): CpuLibrary {
     level: library.level,
     os: nativeOs(library),
     compile: library.func('tl_compile', 'address', [list, 'i64']),
+    memory: library.func('tl_memory', 'f64', [list, 'i64']),
     setBatch: library.func('tl_set_batch', 'void', [
       'address',
       ...([list, list, list, list, list, list, list, list] as const),
