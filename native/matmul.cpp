@@ -289,7 +289,7 @@ void multiply(const Weight &w, int begin, int end, const Activations &a, int cou
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t count = padded_tokens(op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows);
   const int columns = op.inputs[0].columns;
-  const size_t row = sizeof(float) * columns + Activations::row_bytes(columns, forms_of(op.parts));
+  const size_t row = (op.norm ? sizeof(float) * columns : 0) + Activations::row_bytes(columns, forms_of(op.parts));
   return row * count + 128 + thread_bytes(columns, int(count)) * threads;
 }
 

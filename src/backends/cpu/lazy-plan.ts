@@ -15,6 +15,9 @@ const EXPERT_SHARE = 1 / 4
 /** Pieces that fit into the ring, and slabs into the memory for experts, at least. */
 const RING_PIECES = 4
 const EXPERT_SLABS = 16
+/** Share of the budget, and bytes at most, for what lazy mode takes besides weights: threads, and the plan itself. */
+const OVERHEAD_SHARE = 1 / 8
+const LARGEST_OVERHEAD = 2 ** 24
 /** Larger ones do not read faster. */
 const LARGEST_RING = 2 ** 28
 const LARGEST_PIECE = 2 ** 24
@@ -109,20 +112,20 @@ export function bytesOf({ type, shape }: Weight): number {
 
 /** Throws InvalidOptionError if the budget is less than `leastLazyMemory`. */
 export function planLazy(program: Program, options: LazyPlanOptions): LazyPlan {
-  const { budget } = options
-  if (sizeOf(program.ops) <= budget)
+  const budget = options.budget - Math.min(LARGEST_OVERHEAD, options.budget * OVERHEAD_SHARE)
+  if (sizeOf(program.ops) <= options.budget)
     return place(
       program.ops.map(op => ({ op, keeps: true })),
       { ring: 0, cache: 0 },
       options,
     )
   const least = leastLazyMemory(program)
-  if (budget < least)
+  if (options.budget < least)
     throw new InvalidOptionError(
-      `lazyMemory: expected at least ${least} bytes for this model, found ${budget}`,
+      `lazyMemory: expected at least ${least} bytes for this model, found ${options.budget}`,
     )
+  const leastRing = leastRingMemory(program)
   const leastCache = leastExpertMemory(program)
-  const leastRing = least - leastCache
   const cacheShare =
     leastCache > 0 ? Math.max(leastCache, Math.min(budget * EXPERT_SHARE, budget - leastRing)) : 0
   const dense = program.ops.filter(({ kind }) => kind === 'matmul' || kind === 'matmulHeads')
@@ -143,7 +146,13 @@ export function planLazy(program: Program, options: LazyPlanOptions): LazyPlan {
 
 /** The least budget with which a program can run whose weights do not all fit. */
 export function leastLazyMemory(program: Program): number {
-  return 2 * largestRead(program, 0) + leastExpertMemory(program)
+  const least = leastRingMemory(program) + leastExpertMemory(program)
+  return Math.ceil(Math.min(least + LARGEST_OVERHEAD, least / (1 - OVERHEAD_SHARE)))
+}
+
+/** For the two largest reads: one that is used while the other is under way. */
+function leastRingMemory(program: Program): number {
+  return 2 * largestRead(program, 0)
 }
 
 /** For two slabs of experts; 0 where there are none. */
