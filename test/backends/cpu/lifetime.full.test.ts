@@ -9,8 +9,8 @@ import { syntheticModel } from '../../../bench/models.ts'
 import type { Executable } from '../../../src/backends/backend.ts'
 import { f32, type WritableTensor, writeGguf } from '../../../src/formats/gguf.ts'
 import {
-  BackendUnavailableError,
   DisposedError,
+  InsufficientMemoryError,
   type LoadOptions,
   loadModel,
   type Model,
@@ -247,10 +247,10 @@ describe('memory', () => {
   })
 
   test.runIf(linux)('loads that fail leave nothing behind', async () => {
-    // No machine has the address space for so long a cache.
+    // No machine has the memory for so long a cache.
     const once = () =>
       expect(load(large, { maxSeqLen: 2 ** 30, kvDType: 'f32' })).rejects.toBeInstanceOf(
-        BackendUnavailableError,
+        InsufficientMemoryError,
       )
     for (let i = 0; i < 10; i++) await once()
     const before = held()

@@ -43,7 +43,7 @@ export async function writeLongModel(path: string, shape: LongShape = usual): Pr
     type,
     shape: [rows, columns],
     async *data() {
-      const made = Math.min(rows, DIFFERENT / columns)
+      const made = Math.min(rows, Math.floor(DIFFERENT / columns))
       const blocks = randomBlocks(type, made * columns, random, 1 / Math.sqrt(columns))
       for (let row = 0; row < rows; row += made)
         yield blocks.subarray(0, (blocks.length / made) * Math.min(made, rows - row))
