@@ -123,7 +123,7 @@ describe('mistakes end with one line and an exit code', () => {
     [
       'too little memory',
       () => [model, 'x', '--lazy-memory', '1K'],
-      1,
+      2,
       /lazyMemory: expected at least \d+ bytes/,
     ],
     [

@@ -246,6 +246,19 @@ describe('memory', () => {
     expectNoneLeft(before, after)
   })
 
+  test.runIf(linux)('50 loads with weights on disk leave nothing behind', { timeout: 120_000 }, async () => {
+    const once = async (i: number) => {
+      const model = await load(large, { lazy: true, lazyMemory: 2 ** (19 + (i % 7)) })
+      const step = model.logits(someIds(20)).catch(() => {})
+      if (i % 2 === 0) await step
+      await model.dispose()
+    }
+    for (let i = 0; i < 10; i++) await once(i)
+    const before = held()
+    for (let i = 0; i < 50; i++) await once(i)
+    expectNoneLeft(before, held())
+  })
+
   test.runIf(linux)('loads that fail leave nothing behind', async () => {
     // No machine has the memory for so long a cache.
     const once = () =>
