@@ -238,7 +238,7 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
     for (int r = 0; r < rows; r++) decode_row(w.type, w.data + w.row_bytes * (row + r), w.columns, (float *)(memory + row_bytes * r));
     const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
     Output shifted = output;
-    shifted.first_row = row;
+    shifted.first_row += row;
     by_float_rows<F32Row>(decoded, 0, rows, x, count, shifted);
   }
 }
@@ -337,7 +337,7 @@ void multiply(const Weight &w, int begin, int end, const Activations &a, int cou
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t count = padded_tokens(op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows);
   const int columns = op.inputs[0].columns;
-  const size_t row = sizeof(float) * columns + Activations::row_bytes(columns, forms_of(op.parts));
+  const size_t row = (op.norm ? sizeof(float) * columns : 0) + Activations::row_bytes(columns, forms_of(op.parts));
   return row * count + 192 + thread_bytes(columns, int(count)) * threads;
 }
 

@@ -19,13 +19,25 @@ struct TlExecutable;
  */
 TL_API TlExecutable *tl_compile(const double *program, int64_t length);
 
+/**
+ * Bytes of memory that an executable would take besides weights and caches, once its largest step has run; 0 if that cannot be
+ * had. Addresses of weights are not looked at.
+ */
+TL_API double tl_memory(const double *program, int64_t length);
+
 /** Copies a step's inputs; must not be called while the executable runs. Counts are T, R and copies. */
 TL_API void tl_set_batch(TlExecutable *executable, const int32_t *tokens, const int32_t *positions, const int32_t *sequence,
                          const int32_t *slots, const int32_t *lengths, const int32_t *tables, const int32_t *rows,
                          const int32_t *copies, int32_t token_count, int32_t row_count, int32_t copy_count);
 
-/** Runs the step. `want`: 0 for whole rows, else the number of best ids of each row. 0 if done, 1 if stopped. */
+/**
+ * Runs the step. `want`: 0 for whole rows, else the number of best ids of each row. 0 if done, 1 if stopped, 2 if weights that
+ * stay on disk cannot be read.
+ */
 TL_API int32_t tl_step(TlExecutable *executable, int32_t want);
+
+/** After a step that answered 2: which file of tl_open cannot be read, and why. */
+TL_API uint64_t tl_read_problem(TlExecutable *executable, char *message, int32_t message_size);
 
 /** Asks a running step to stop soon; may be called from any thread. */
 TL_API void tl_stop(TlExecutable *executable);

@@ -1,10 +1,11 @@
 // loadModel: a file becomes something that runs.
 import * as z from 'zod'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
-import { Engine } from '../engine/engine.ts'
+import { Engine, limitsFor } from '../engine/engine.ts'
 import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
 import { type PrecisionName, precisionNames, precisionTypes } from '../quant/mixes.ts'
+import { checkFit, DEFAULT_LAZY_MEMORY } from './memory.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
 import { callback, checkOptions, count, formatOption, locationOption } from './options.ts'
@@ -23,6 +24,10 @@ export interface LoadOptions {
   readonly kvDType?: 'f16' | 'f32' | undefined
   /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
   readonly threads?: number | undefined
+  /** Whether weights stay on disk and are read as they are needed: for models larger than memory. Default false. */
+  readonly lazy?: boolean | undefined
+  /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
+  readonly lazyMemory?: number | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */
   readonly architecture?: string | undefined
   /** What to read the file as, where its content does not tell. */
@@ -43,6 +48,8 @@ const schema = z.strictObject({
   maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
+  lazy: z.boolean().default(false),
+  lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
   precision: z.enum(precisionNames).optional(),
@@ -52,7 +59,8 @@ const schema = z.strictObject({
 
 /**
  * Loads a model of any format (a path, a URL or a Blob; the first file of a split one). Rejects with SourceError if it
- * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it.
+ * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it,
+ * InsufficientMemoryError if it does not fit into memory.
  * Call `dispose()` when done, or declare it with `await using`.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
@@ -64,6 +72,8 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     format,
     precision,
     tokenizer: otherTokenizer,
+    lazy,
+    lazyMemory,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
   const opened = await openModelFile(location, format)
@@ -78,12 +88,17 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     const { name } = file.sources[0]!
     const tokenizer = otherTokenizer ? await loadTokenizer(otherTokenizer) : tokenizerOf(file)
     const template = tokenizer && readTemplate(file.metadata, name, tokenizer)
-    const backend = await openBackend(backendName, backendOptions)
+    const backend = await openBackend(backendName, {
+      ...backendOptions,
+      lazyMemory: lazy ? lazyMemory : undefined,
+    })
     try {
-      const engine = await Engine.create(recorded.program, weightSource(file), backend, {
-        maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
-        kvDType,
-      })
+      const { program } = recorded
+      const engineOptions = { maxSeqLen: maxSeqLen ?? recorded.config.contextLength, kvDType }
+      const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...engineOptions })
+      const memory = backend.memory?.(program, limits)
+      if (memory) checkFit({ name, program, memory, kvDType, maxSeqLen })
+      const engine = await Engine.create(program, weightSource(file), backend, engineOptions)
       return new Model({ name, recorded, tokenizer, template, backend, engine, kvDType })
     } catch (error) {
       await backend.dispose()

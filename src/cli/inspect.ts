@@ -1,13 +1,15 @@
 // `torchless inspect`: what a model file is, without loading its weights.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type FormatName, inspectModel, type ModelInspection, UnsupportedModelError } from '../api/index.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { bytes } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type InspectFlags = TerminalOptions & {
   readonly tensors?: boolean
   readonly program?: boolean
   readonly format?: FormatName
+  readonly lazyMemory?: number
 }
 
 export function addInspectCommand(program: Command): void {
@@ -17,6 +19,9 @@ export function addInspectCommand(program: Command): void {
     .argument('<model>', 'model file')
     .option('--tensors', 'list the tensors')
     .option('--program', 'print the recorded program')
+    .addOption(
+      new Option('--lazy-memory <size>', 'memory for weights with --lazy (default: 1.5G)').argParser(bytes),
+    )
     .option('--json', 'one JSON value')
     .addHelpText('after', '\nExample:\n  $ torchless inspect model.gguf --tensors')
   addTerminalOptions(addFormatOption(command)).action(inspect)
@@ -24,7 +29,10 @@ export function addInspectCommand(program: Command): void {
 
 async function inspect(path: string, flags: InspectFlags): Promise<void> {
   const terminal = new Terminal(flags)
-  const { program, unsupported, ...found } = await inspectModel(path, { format: flags.format })
+  const { program, unsupported, ...found } = await inspectModel(path, {
+    format: flags.format,
+    lazyMemory: flags.lazyMemory,
+  })
   if (flags.program && program === undefined)
     throw new UnsupportedModelError(unsupported ?? 'the model cannot be recorded')
   if (flags.json)
@@ -49,7 +57,7 @@ function describe(found: Found, unsupported: string | undefined): string {
       .map(([type, count]) => `${count} ${type}`)
       .join(', ')}`,
     memory
-      ? `memory:        ${size(memory.eager)} with a full context, ${size(memory.kvPerToken)} of it a token`
+      ? `memory:        ${size(memory.eager)} with a full context, ${size(memory.lazy)} with --lazy; ${size(memory.kvPerToken)} a token`
       : `not supported: ${unsupported}`,
     'metadata:',
     ...Object.entries(metadata).map(([key, value]) => `  ${key} = ${printValue(value)}`),

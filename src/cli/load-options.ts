@@ -9,7 +9,7 @@ import {
   type PrecisionName,
   precisionNames,
 } from '../api/index.ts'
-import { whole } from './numbers.ts'
+import { bytes, whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
 export type LoadFlags = {
@@ -17,6 +17,8 @@ export type LoadFlags = {
   readonly kvDtype: 'f16' | 'f32'
   readonly backend?: NonNullable<LoadOptions['backend']>
   readonly threads?: number
+  readonly lazy?: boolean
+  readonly lazyMemory?: number
   readonly arch?: string
   readonly format?: FormatName
   readonly precision?: PrecisionName
@@ -46,6 +48,12 @@ export function addLoadOptions(command: Command): Command {
       ).choices(['cpu', 'reference', 'auto']),
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
+    .option('--lazy', 'keep weights on disk and read them as they are needed: for models larger than memory')
+    .addOption(
+      new Option('--lazy-memory <size>', 'memory for weights with --lazy, which this implies (default: 1.5G)')
+        .argParser(bytes)
+        .implies({ lazy: true }),
+    )
     .option('--arch <name>', 'take the model for this architecture, whatever the file says')
     .addOption(
       new Option(
@@ -68,10 +76,10 @@ export function addTerminalOptions(command: Command): Command {
 
 export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, arch, format, precision, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, precision, tokenizer } = flags
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
-    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },
+    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, lazy, lazyMemory, notice },
     ...{ architecture: arch, format, precision, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)

@@ -160,7 +160,8 @@ export class Engine {
   }
 }
 
-function limitsFor(program: Program, options: EngineOptions & { readonly maxTokens: number }): Limits {
+/** Capacities that an engine with these options has its programs compiled for. */
+export function limitsFor(program: Program, options: EngineOptions & { readonly maxTokens: number }): Limits {
   const { maxSeqLen, kvDType, maxTokens, maxRows = 64, maxSequences = 16, collectSquares = false } = options
   const maxBlocks = Math.ceil(maxSeqLen / BLOCK_SIZE)
   const poolBlocks = program.groups.map(group => {
