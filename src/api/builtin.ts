@@ -1,7 +1,7 @@
 // The models that one has without naming a file: the one in the package, and what the cache folder holds.
 
+import { cachedModels } from '../hub/cache.ts'
 import { openFile } from '../io/file.ts'
-import { cachedModels } from '../io/hub-cache.ts'
 
 /** The model that ships with the package: four million parameters that tell short stories (models/README.md). */
 export const builtinModel: { readonly name: 'torchless-tiny'; readonly location: URL } = {

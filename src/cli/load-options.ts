@@ -1,6 +1,7 @@
 // The options of every command that computes: which backend, how much context, what cache.
 import { type Command, Option } from 'commander'
 import { type FormatName, formatNames, type LoadOptions, loadModel, type Model } from '../api/index.ts'
+import { localModel } from './model-argument.ts'
 import { whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -51,9 +52,12 @@ export function addTerminalOptions(command: Command): Command {
     .option('--no-color', 'no colours (NO_COLOR is honoured too)')
 }
 
-export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+/** Loads the model that a command was given, a path or a name on a hub. */
+export async function load(given: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+  const path = await localModel(given, terminal)
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, arch, format, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, arch, format } = flags
+  const tokenizer = flags.tokenizer && (await localModel(flags.tokenizer, terminal))
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, notice },

@@ -8,6 +8,7 @@ import { reportFailure } from './failure.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
 import { addPerplexityCommand } from './perplexity.ts'
+import { addPullCommand } from './pull.ts'
 import { addRunCommand } from './run.ts'
 import { addTemplateCommand } from './template.ts'
 import { addTokenizeCommand } from './tokenize.ts'
@@ -31,6 +32,7 @@ addPerplexityCommand(program)
 addBenchCommand(program)
 addTemplateCommand(program)
 addConvertCommand(program)
+addPullCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cachedModels, hubCacheFolder } from '../../src/io/hub-cache.ts'
+import { cachedModels } from '../../src/hub/cache.ts'
 import { temporaryFolder } from '../support/fixture-file.ts'
 
 const folder = temporaryFolder()
@@ -32,12 +32,4 @@ test('models of every repository and folder, the first part of split ones, with 
 
 test('no folder, no models', async () => {
   expect(await cachedModels(join(folder, 'nothing'))).toEqual([])
-})
-
-test('the folder that the variables of those tools name', () => {
-  expect(hubCacheFolder({ HF_HUB_CACHE: '/a', HF_HOME: '/b' })).toBe('/a')
-  expect(hubCacheFolder({ HUGGINGFACE_HUB_CACHE: '/a' })).toBe('/a')
-  expect(hubCacheFolder({ HF_HOME: '/b' })).toBe(join('/b', 'hub'))
-  expect(hubCacheFolder({ XDG_CACHE_HOME: '/c' })).toBe(join('/c', 'huggingface', 'hub'))
-  expect(hubCacheFolder({})).toMatch(/[/\\]\.cache[/\\]huggingface[/\\]hub$/)
 })
