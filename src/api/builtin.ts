@@ -26,6 +26,6 @@ export async function listModels(): Promise<ListedModel[]> {
   const cached = await cachedModels()
   return [
     { ...builtinModel, size, builtin: true },
-    ...cached.map(({ path, size }) => ({ name: path, location: path, size, builtin: false })),
+    ...cached.map(({ name, path, size }) => ({ name, location: path, size, builtin: false })),
   ]
 }

@@ -5,13 +5,13 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { chooseFiles } from './choose.ts'
-import type { HubName } from './name.ts'
+import { type HubName, parseHubName } from './name.ts'
 import { hubCacheFolder } from './settings.ts'
 
 const COMMIT = /^[0-9a-f]{40}$/
 
 export interface CachedModel {
-  /** As `hf:OWNER/NAME:FILE`. */
+  /** As `hf:OWNER/NAME:FILE`, with `@COMMIT` where that is not the newest that is known. */
   readonly name: string
   readonly path: string
   /** Bytes of this file. */
@@ -22,9 +22,9 @@ export interface CachedModel {
 export async function cachedModels(folder: string = hubCacheFolder()): Promise<CachedModel[]> {
   const found: CachedModel[] = []
   for (const repository of await namesIn(folder)) {
-    const [kind, owner, ...name] = repository.split('--')
-    if (kind !== 'models' || owner === undefined) continue
-    const id = name.length > 0 ? `${owner}/${name.join('--')}` : owner
+    const name = nameOf(repository)
+    if (!name) continue
+    const newest = await readRef(folder, name)
     const snapshots = join(folder, repository, 'snapshots')
     for (const file of await namesIn(snapshots, { recursive: true })) {
       if (!/\.gguf$/i.test(file) || /-(?!0*1-)\d{5}-of-\d{5}\.gguf$/i.test(basename(file))) continue
@@ -34,11 +34,22 @@ export async function cachedModels(folder: string = hubCacheFolder()): Promise<C
         found => found.size,
         () => undefined,
       )
-      const inside = relative(snapshots, path).split(sep).slice(1).join('/')
-      if (size !== undefined) found.push({ name: `hf:${id}:${inside}`, path, size })
+      const [commit, ...inside] = relative(snapshots, path).split(sep)
+      const revision = commit === newest ? '' : `@${commit}`
+      if (size !== undefined) found.push({ name: `${name.text}${revision}:${inside.join('/')}`, path, size })
     }
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** The repository that a folder of the cache folder is of; undefined if it is of none. */
+function nameOf(folder: string): HubName | undefined {
+  const [kind, ...parts] = folder.split('--')
+  try {
+    return kind === 'models' ? parseHubName(`hf:${parts.join('/')}`) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Where the model of a name lies, all its files, if they are here. */
@@ -80,7 +91,7 @@ export async function findSnapshot(cache: string, name: HubName): Promise<Snapsh
 
 /** Says which commit the revision is. */
 export async function writeRef(cache: string, name: HubName, commit: string): Promise<void> {
-  if (name.revision === commit) return
+  if (name.revision === commit || (await readRef(cache, name)) === commit) return
   await replace(refPath(cache, name), path => writeFile(path, commit))
 }
 

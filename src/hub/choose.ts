@@ -18,6 +18,12 @@ const COMPANIONS: ReadonlySet<string> = new Set([
   ...['chat_template.jinja', 'chat_template.json'],
 ])
 
+/** In names of GGUF files that are parts of a model, drafts for one or notes on one; llama.cpp passes over the same. */
+const NO_MODEL = /mmproj|imatrix|mtp-|eagle3-|dflash-|dspark-/i
+
+/** Names of the indexes of split checkpoints end so. */
+const INDEX = '.safetensors.index.json'
+
 /** Most names in a message. */
 const MOST_NAMES = 40
 
@@ -36,10 +42,11 @@ export function chooseFiles<File extends { readonly path: string }>(
   files: readonly File[],
 ): Choice<File> {
   const wholes = joinParts(files)
-  const models = wholes.filter(({ path }) => isGguf(path) && !/mmproj|imatrix/i.test(baseName(path)))
+  const models = wholes.filter(({ path }) => isGguf(path) && !NO_MODEL.test(baseName(path)))
   const { wanted } = name
   const named = wanted === undefined ? undefined : wholes.find(whole => holds(whole, wanted))
-  if (named && !isGguf(named.path)) return checkpoint(name, files, named)
+  if (named && !isGguf(named.path))
+    return checkpoint(name, files, (named.path.endsWith(INDEX) && mainWeights(wholes, named.path)) || named)
   const chosen = named ?? (wanted === undefined ? preferred(models) : oneOf(name, models, wanted))
   if (chosen) return { files: complete(name, chosen), model: chosen.path }
   const weights = wanted === undefined ? mainWeights(wholes) : undefined
@@ -111,12 +118,13 @@ function isBorder(character: string | undefined, borders: string): boolean {
   return character === undefined || borders.includes(character)
 }
 
-/** The weights in the repository's own folder that transformers would load. */
-function mainWeights<File>(wholes: readonly Whole<File>[]): Whole<File> | undefined {
-  const weights = wholes.filter(({ path }) => /^[^/]*\.safetensors$/.test(path))
+/** The weights that transformers would load, of those in the same folder as a file. */
+function mainWeights<File>(wholes: readonly Whole<File>[], beside = ''): Whole<File> | undefined {
+  const folder = folderOf(beside)
+  const weights = wholes.filter(({ path }) => folderOf(path) === folder && path.endsWith('.safetensors'))
   return (
-    weights.find(({ path }) => /^model[-._]\S*-of-\d{5}\.safetensors$/.test(path)) ??
-    weights.find(({ path }) => path === 'model.safetensors') ??
+    weights.find(({ path, parts }) => parts > 1 && baseName(path).startsWith('model')) ??
+    weights.find(({ path }) => baseName(path) === 'model.safetensors') ??
     (weights.length === 1 ? weights[0] : undefined)
   )
 }
@@ -127,13 +135,13 @@ function checkpoint<File extends { readonly path: string }>(
   files: readonly File[],
   weights: Whole<File>,
 ): Choice<File> {
-  const folder = weights.path.slice(0, -baseName(weights.path).length)
-  const index = `${folder}model.safetensors.index.json`
+  const folder = folderOf(weights.path)
+  const index = `${folder}model${INDEX}`
   const beside = files.filter(
     ({ path }) =>
       path !== weights.path &&
-      path.startsWith(folder) &&
-      (COMPANIONS.has(path.slice(folder.length)) || (weights.parts > 1 && path === index)),
+      folderOf(path) === folder &&
+      (COMPANIONS.has(baseName(path)) || (weights.parts > 1 && path === index)),
   )
   const chosen = complete(name, weights)
   const model = beside.some(({ path }) => path === index) ? index : weights.path
@@ -161,6 +169,11 @@ function list(names: readonly string[]): string {
 
 function isGguf(path: string): boolean {
   return /\.gguf$/i.test(path)
+}
+
+/** With the slash at its end; empty for the repository's own. */
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1)
 }
 
 function baseName(path: string): string {

@@ -1,5 +1,5 @@
 // From the name of a model on a hub to its files in the cache folder.
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SourceError } from '../errors.ts'
 import { findSnapshot, linkBlob, repositoryFolder, type Snapshot, snapshotFolder, writeRef } from './cache.ts'
@@ -38,25 +38,30 @@ export async function pullSnapshot(
 
   const repository = repositoryFolder(cacheFolder, name)
   const blobs = join(repository, 'blobs')
-  const blobOf = ({ digest }: HubFile) => join(blobs, digest.hex)
-  await attempt(blobs, () => mkdir(blobs, { recursive: true }))
-  await checkSpace(client, blobs, choice.files, blobOf)
-  const total = choice.files.reduce((sum, { size }) => sum + size, 0)
   const folder = snapshotFolder(cacheFolder, name, commit)
+  const places = choice.files.map(file => ({
+    file,
+    blob: join(blobs, file.digest.hex),
+    path: join(folder, ...file.path.split('/')),
+  }))
+  await attempt(blobs, () => mkdir(blobs, { recursive: true }))
+  await checkSpace(client, blobs, places)
+  const total = choice.files.reduce((sum, { size }) => sum + size, 0)
   let before = 0
-  for (const file of choice.files) {
-    await download(client, commit, file, blobOf(file), {
-      signal: options.signal,
-      onProgress: done => options.onProgress?.(before + done, total),
-      onWait: () => options.notice?.(`another process downloads ${file.path}: waiting for it`),
-    })
-    const path = join(folder, ...file.path.split('/'))
-    await attempt(path, () => linkBlob(blobOf(file), path))
+  for (const { file, blob, path } of places) {
+    if (await isHere(path, file)) options.onProgress?.(before + file.size, total)
+    else {
+      await download(client, commit, file, blob, {
+        signal: options.signal,
+        onProgress: done => options.onProgress?.(before + done, total),
+        onWait: () => options.notice?.(`another process downloads ${file.path}: waiting for it`),
+      })
+      await attempt(path, () => linkBlob(blob, path))
+    }
     before += file.size
   }
   await attempt(repository, () => writeRef(cacheFolder, name, commit))
-  const paths = choice.files.map(({ path }) => join(folder, path))
-  return { commit, folder, files: paths, model: join(folder, choice.model) }
+  return { commit, folder, files: places.map(({ path }) => path), model: join(folder, choice.model) }
 }
 
 function offline(name: HubName, snapshot: Snapshot | undefined): Snapshot {
@@ -64,15 +69,26 @@ function offline(name: HubName, snapshot: Snapshot | undefined): Snapshot {
   throw new SourceError(name.text, 'is not in the cache folder, and HF_HUB_OFFLINE forbids to download it')
 }
 
+interface Place {
+  readonly file: HubFile
+  /** Where its content lies, and its name in the snapshot. */
+  readonly blob: string
+  readonly path: string
+}
+
+/** What is in a snapshot was checked when it came, by us or others: of a commit, a file never changes. */
+async function isHere(path: string, { size }: HubFile): Promise<boolean> {
+  return stat(path).then(
+    found => found.isFile() && found.size === size,
+    () => false,
+  )
+}
+
 /** Before hours of downloading, rather than behind them. */
-async function checkSpace(
-  client: HubClient,
-  folder: string,
-  files: readonly HubFile[],
-  blobOf: (file: HubFile) => string,
-): Promise<void> {
+async function checkSpace(client: HubClient, folder: string, places: readonly Place[]): Promise<void> {
   let needed = 0
-  for (const file of files) needed += file.size - (await bytesHere(blobOf(file), file))
+  for (const { file, blob, path } of places)
+    if (!(await isHere(path, file))) needed += file.size - (await bytesHere(blob, file))
   const { bavail, bsize } = await attempt(folder, () => statfs(folder))
   if (needed <= bavail * bsize) return
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`

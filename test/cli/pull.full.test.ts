@@ -53,7 +53,11 @@ describe('pull', () => {
     const { run, path } = await setup()
     await run(['pull', `${name}:Q4_0`])
     const { out } = await run(['--list-models', '--json'])
-    expect(JSON.parse(out)[1]).toMatchObject({ location: path, size: bytes.length })
+    expect(JSON.parse(out)[1]).toMatchObject({
+      name: `${name}:m-Q4_0.gguf`,
+      location: path,
+      size: bytes.length,
+    })
   })
 
   it('keeps what has come when it is interrupted, and goes on from it', async () => {

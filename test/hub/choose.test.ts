@@ -41,7 +41,9 @@ describe('GGUF', () => {
   const quants = ['README.md', 'm-F16.gguf', 'm-IQ4_XS.gguf', 'm-Q4_K_M.gguf', 'm-Q4_K_S.gguf', 'm-Q8_0.gguf']
 
   test('the only one', () => {
-    expect(choose('hf:o/r', ['x.gguf', 'mmproj-x-f16.gguf', 'x.imatrix.gguf', 'config.json'])).toEqual({
+    expect(
+      choose('hf:o/r', ['x.gguf', 'mmproj-x-f16.gguf', 'x.imatrix.gguf', 'mtp-x.gguf', 'config.json']),
+    ).toEqual({
       files: ['x.gguf'],
       model: 'x.gguf',
     })
@@ -121,7 +123,7 @@ describe('safetensors', () => {
     const index = 'model.safetensors.index.json'
     const parts = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
     const wanted = [...beside, index, ...parts]
-    for (const name of ['hf:o/r', `hf:o/r:${parts[1]}`])
+    for (const name of ['hf:o/r', `hf:o/r:${parts[1]}`, `hf:o/r:${index}`])
       expect(choose(name, [...wanted, ...others, 'consolidated.safetensors'])).toEqual({
         files: [...wanted].sort(),
         model: index,

@@ -115,6 +115,18 @@ test('files of folders and with names that URLs would take apart', async () => {
   expect(readlinkSync(model)).toBe(join('../../../blobs', sha256(weights)))
 })
 
+test("what HuggingFace's tools laid there without links is not transferred again", async () => {
+  const { hub, cache, pull } = await setup()
+  const folder = join(cache, 'models--owner--repo/snapshots', commit)
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'm-Q4_0.gguf'), weights)
+  expect((await pull()).folder).toBe(folder)
+  expect(hub.transfers()).toEqual([])
+  await writeFile(join(folder, 'm-Q4_0.gguf'), weights.subarray(1))
+  await pull()
+  expect(hub.transfers()).toEqual(['m-Q4_0.gguf'])
+})
+
 test('the same content under two names is transferred once', async () => {
   const files = { 'a/m-00001-of-00002.gguf': weights, 'a/m-00002-of-00002.gguf': weights }
   const { hub, pull } = await setup(files)
