@@ -18,7 +18,7 @@ export interface PullOptions {
   readonly signal?: AbortSignal | undefined
   /** Told of bytes that are here, and how many there will be. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
-  /** Told, in one line each, what a user should know: that another process is at it. */
+  /** Told, in one line each, what a user should know: that another process is at it, that a request is repeated. */
   readonly notice?: ((line: string) => void) | undefined
 }
 

@@ -18,7 +18,11 @@ export async function pullWithBar(name: string, terminal: Terminal): Promise<Pul
     return await untilInterrupted(signal =>
       pull(name, {
         signal,
-        notice: line => terminal.note(line),
+        notice: line => {
+          // The bar comes again with the next bytes.
+          bar.stop()
+          terminal.note(line)
+        },
         onProgress: (done, total) => bar.update(megabytes(done), megabytes(total)),
       }),
     )

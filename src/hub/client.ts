@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds before the first repetition of a request; doubles with each. */
   readonly retryDelay?: number | undefined
+  /** Told, in one line each, what a user should know. */
+  readonly notice?: ((line: string) => void) | undefined
 }
 
 /** The answer to a request, and the hash that the hub itself, not whom it sent us to, named as the file's version. */
@@ -66,6 +68,9 @@ export class PassingError extends SourceError {
 }
 
 export class HubClient {
+  /** Whether anything was ever answered. */
+  private reached = false
+
   constructor(
     readonly name: HubName,
     private readonly settings: HubSettings,
@@ -119,7 +124,7 @@ export class HubClient {
 
   /** Repeats what fails in passing, with growing pauses; `action` is told how to begin counting anew. */
   async patiently<T>(action: (progressed: () => void) => Promise<T>): Promise<T> {
-    const { signal, retryDelay = 1000 } = this.options
+    const { signal, retryDelay = 1000, notice } = this.options
     for (let attempt = 1; ; attempt++) {
       try {
         return await action(() => {
@@ -129,7 +134,9 @@ export class HubClient {
         signal?.throwIfAborted()
         if (!(error instanceof PassingError) || attempt >= ATTEMPTS || error.after > LONGEST_PAUSE)
           throw error
-        await pause(Math.max(error.after, Math.min(LONGEST_PAUSE, retryDelay * 2 ** attempt)), signal)
+        const wait = Math.max(error.after, Math.min(LONGEST_PAUSE, retryDelay * 2 ** attempt))
+        notice?.(`${error.message}: trying again in ${Math.ceil(wait / 1000)} s`)
+        await pause(wait, signal)
       }
     }
   }
@@ -202,11 +209,15 @@ export class HubClient {
   private async fetch(url: string, headers: Record<string, string>): Promise<Response> {
     const { signal } = this.options
     try {
-      return await fetch(url, { headers, redirect: 'manual', ...(signal && { signal }) })
+      const response = await fetch(url, { headers, redirect: 'manual', ...(signal && { signal }) })
+      this.reached = true
+      return response
     } catch (error) {
       signal?.throwIfAborted()
       const why = error instanceof Error && error.cause !== undefined ? error.cause : error
-      throw this.passing(`${originOf(url)} cannot be reached: ${reason(why)}`, { cause: error })
+      const problem = `${originOf(url)} cannot be reached: ${reason(why)}`
+      // Of a hub that never answered, the user should hear at once.
+      throw this.reached ? this.passing(problem, { cause: error }) : this.error(problem, { cause: error })
     }
   }
 

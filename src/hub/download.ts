@@ -53,7 +53,10 @@ export async function download(
           await handle.close()
           if ((await sizeOf(incomplete(path))) === 0 && file.size > 0) await rm(incomplete(path))
         }
-        await rename(incomplete(path), path)
+        await rename(incomplete(path), path).catch(async error => {
+          // Another took us for dead, and was done first.
+          if ((await sizeOf(path)) !== file.size) throw error
+        })
       },
       options,
     ),

@@ -12,8 +12,6 @@ import type { HubSettings } from './settings.ts'
 export interface PullProgress {
   /** Told of the bytes that are here, and how many there will be. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
-  /** Told, in one line each, what a user should know. */
-  readonly notice?: ((line: string) => void) | undefined
 }
 
 /**

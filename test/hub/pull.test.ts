@@ -308,8 +308,11 @@ describe('refusals', () => {
   test('what does not pass ends with one error', async () => {
     const { hub, pull } = await setup()
     hub.misbehave = () => ({ status: 503 })
-    expect(await refusal(pull())).toBe(`hf:owner/repo: ${hub.endpoint} answered 503`)
+    const notices: string[] = []
+    const message = await refusal(pull(undefined, { notice: line => notices.push(line) }))
+    expect(message).toBe(`hf:owner/repo: ${hub.endpoint} answered 503`)
     expect(hub.asked).toHaveLength(6)
+    expect(notices).toEqual(Array(5).fill(`${message}: trying again in 1 s`))
   })
 
   test('Retry-After is waited for, unless it is too long', async () => {
@@ -343,11 +346,24 @@ describe('refusals', () => {
     expect(hub.asked).toHaveLength(1)
   })
 
-  test('a hub that is not there', async () => {
-    const { cache } = await setup()
-    const settings = { endpoint: 'http://127.0.0.1:1', token: undefined, offline: false, cacheFolder: cache }
-    const pulling = pullSnapshot(parseHubName('hf:owner/repo'), settings, { retryDelay: 1 })
-    expect(await refusal(pulling)).toMatch(/^hf:owner\/repo: http:\/\/127\.0\.0\.1:1 cannot be reached: /)
+  test('a hub that is not there is not asked twice', async () => {
+    const { cache, hub } = await setup()
+    hub.close()
+    const settings = { endpoint: hub.endpoint, token: undefined, offline: false, cacheFolder: cache }
+    const pulling = pullSnapshot(parseHubName('hf:owner/repo'), settings, { retryDelay: 100_000 })
+    expect(await refusal(pulling)).toContain(`hf:owner/repo: ${hub.endpoint} cannot be reached: `)
+  })
+
+  test('a hub that goes away is waited for', async () => {
+    const { hub, pull } = await setup()
+    const notices: string[] = []
+    hub.misbehave = ({ path }) => {
+      if (path.includes('/tree/')) hub.close()
+      return undefined
+    }
+    const message = await refusal(pull(undefined, { notice: line => notices.push(line) }))
+    expect(message).toContain(`${hub.endpoint} cannot be reached: `)
+    expect(notices).toHaveLength(5)
   })
 
   test('an abort between attempts', async () => {

@@ -1,7 +1,7 @@
 // A hub on this machine, as far as downloading goes: /api/models, /resolve, and a second server that large files are redirected to,
 // as HuggingFace does. Tests make it misbehave.
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
@@ -29,18 +29,6 @@ export interface Misbehaviour {
   readonly chunked?: boolean
 }
 
-export interface Hub {
-  readonly endpoint: string
-  readonly cdn: string
-  readonly asked: Asked[]
-  /** What was asked for files, on the server that has their bytes: `path range`. */
-  transfers(): string[]
-  /** By name of the repository, by path. Entries of the listing can be made other than they are. */
-  readonly repositories: Map<string, Map<string, Uint8Array>>
-  listing: (entries: Entry[]) => unknown
-  misbehave: (asked: Asked) => Misbehaviour | undefined
-}
-
 export interface Entry {
   type: string
   path: string
@@ -56,53 +44,69 @@ export const gitHash = (bytes: Uint8Array) =>
 
 const isLarge = (path: string) => /\.(gguf|safetensors|model|bin)$/i.test(path)
 
+export class Hub {
+  endpoint = ''
+  /** The second server. */
+  cdn = ''
+  readonly asked: Asked[] = []
+  /** By name, by path. */
+  readonly repositories: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
+  /** Tests change what is listed, */
+  listing: (entries: Entry[]) => unknown = entries => entries
+  /** and how requests are answered. */
+  misbehave: (asked: Asked) => Misbehaviour | undefined = () => undefined
+  private readonly servers: Server[] = []
+
+  constructor(repositories: Record<string, Record<string, Uint8Array>>) {
+    this.repositories = new Map(
+      Object.entries(repositories).map(([name, files]) => [name, new Map(Object.entries(files))]),
+    )
+  }
+
+  /** What was asked for files, of the server that has their bytes: names, and ranges behind them. */
+  transfers(): string[] {
+    return this.asked
+      .filter(({ server, path }) => server === 'cdn' || (path.includes('/resolve/') && !isLarge(path)))
+      .map(({ path, range }) => {
+        const name = path.replace(/\?.*/, '').split('/').at(-1)
+        return range ? `${name} ${range}` : `${name}`
+      })
+  }
+
+  /** Answers the URL of a new server. */
+  async listen(server: Asked['server'], handle: Handler): Promise<string> {
+    const created = createServer((request, response) => {
+      const { range, authorization } = request.headers
+      const asked = { server, path: request.url!, range, authorization }
+      this.asked.push(asked)
+      const bad = this.misbehave(asked) ?? {}
+      if (bad.status === undefined) return handle(request, response, bad)
+      response.writeHead(bad.status, bad.headers).end(bad.body)
+    })
+    this.servers.push(created)
+    await new Promise<void>(resolve => created.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(created.address() as AddressInfo).port}`
+  }
+
+  /** From now on nothing is answered. */
+  close(): void {
+    for (const server of this.servers) {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+}
+
 /** Runs until the test is finished. */
 export async function startHub(repositories: Record<string, Record<string, Uint8Array>>): Promise<Hub> {
-  const hub = {
-    asked: [] as Asked[],
-    repositories: new Map(
-      Object.entries(repositories).map(([name, files]) => [name, new Map(Object.entries(files))]),
-    ),
-    listing: (entries: Entry[]): unknown => entries,
-    misbehave: (): Misbehaviour | undefined => undefined,
-    transfers: () =>
-      hub.asked
-        .filter(({ server, path }) => server === 'cdn' || (path.includes('/resolve/') && !isLarge(path)))
-        .map(({ path, range }) =>
-          [path.replace(/\?.*/, '').split('/').at(-1), ...(range ? [range] : [])].join(' '),
-        ),
-  } as Omit<Hub, 'endpoint' | 'cdn'> as Hub & { endpoint: string; cdn: string }
-  hub.cdn = await listen(
-    record(hub, 'cdn', (request, response, bad) => sendLarge(hub, request, response, bad)),
-  )
-  hub.endpoint = await listen(
-    record(hub, 'hub', (request, response, bad) => route(hub, request, response, bad)),
-  )
+  const hub = new Hub(repositories)
+  hub.cdn = await hub.listen('cdn', (request, response, bad) => sendLarge(hub, request, response, bad))
+  hub.endpoint = await hub.listen('hub', (request, response, bad) => route(hub, request, response, bad))
+  onTestFinished(() => hub.close())
   return hub
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, bad: Misbehaviour) => void
-
-function record(hub: Hub, server: Asked['server'], handle: Handler) {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    const { range, authorization } = request.headers
-    const asked = { server, path: request.url!, range, authorization }
-    hub.asked.push(asked)
-    const bad = hub.misbehave(asked) ?? {}
-    if (bad.status === undefined) return handle(request, response, bad)
-    response.writeHead(bad.status, bad.headers).end(bad.body)
-  }
-}
-
-async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = createServer(handle)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
 
 function route(hub: Hub, request: IncomingMessage, response: ServerResponse, bad: Misbehaviour): void {
   const { pathname, searchParams } = new URL(request.url!, 'http://hub')
