@@ -9,6 +9,7 @@ export type { FeedOptions, Session } from '../engine/session.ts'
 export * from '../errors.ts'
 export type { FormatName } from '../formats/model-file.ts'
 export { formatNames } from '../formats/readers.ts'
+export { isHubName } from '../hub/name.ts'
 export {
   type MixName as QuantizationName,
   mixNames as quantizationNames,
@@ -26,6 +27,7 @@ export { type LoadOptions, loadModel } from './load.ts'
 export type { Model } from './model.ts'
 export type { ModelLocation } from './open.ts'
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts'
+export { findPulled, type PulledModel, type PullOptions, pull } from './pull.ts'
 export { type QuantizeOptions, quantizeModel } from './quantize.ts'
 export { loadTemplate, type Prompt, PromptTemplate, type TemplateOptions } from './template.ts'
 export { loadTokenizer } from './tokenizer.ts'

@@ -9,6 +9,7 @@ import {
   type PrecisionName,
   precisionNames,
 } from '../api/index.ts'
+import { localModel } from './model-argument.ts'
 import { bytes, whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -74,9 +75,12 @@ export function addTerminalOptions(command: Command): Command {
     .option('--no-color', 'no colours (NO_COLOR is honoured too)')
 }
 
-export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+/** Loads the model that a command was given, a path or a name on a hub. */
+export async function load(given: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+  const path = await localModel(given, terminal)
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, precision, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, precision } = flags
+  const tokenizer = flags.tokenizer && (await localModel(flags.tokenizer, terminal))
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, lazy, lazyMemory, notice },

@@ -9,6 +9,7 @@ import { addImatrixCommand } from './imatrix.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
 import { addPerplexityCommand } from './perplexity.ts'
+import { addPullCommand } from './pull.ts'
 import { addQuantizeCommand } from './quantize.ts'
 import { addRunCommand } from './run.ts'
 import { addTemplateCommand } from './template.ts'
@@ -35,6 +36,7 @@ addTemplateCommand(program)
 addConvertCommand(program)
 addQuantizeCommand(program)
 addImatrixCommand(program)
+addPullCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -11,6 +11,7 @@ import {
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { whole } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -55,10 +56,11 @@ async function quantize(
   const to = byExtension[extname(path).toLowerCase()]
   if (to === undefined)
     throw new UsageError(`quantize: expected a name that ends in .gguf or .bin, found ${path}`)
+  const model = await localModel(from, terminal)
   const bar = terminal.progress('writing', 'MB')
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
   try {
-    await quantizeModel(from, path, {
+    await quantizeModel(model, path, {
       ...{ type, to, format: flags.format, importance: flags.imatrix, threads: flags.threads },
       signal: interruptSignal(),
       notice: line => terminal.warn(line),
