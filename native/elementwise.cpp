@@ -1,6 +1,7 @@
 // The operations that touch each value once: norms, additions, activations, gates, rotations, table look-ups.
 #include "decode.gen.h"
 #include "kernels.h"
+#include "reader.h"
 #include "simd.h"
 #include <cmath>
 
@@ -159,8 +160,11 @@ void decode_row(Type type, const uint8_t *row, int columns, float *out) {
 void embed(const Op &op, const Context &context, const Team &team) {
   const Tensor &out = op.outputs[0];
   const Share share(context.batch.token_count(), team);
+  std::vector<uint8_t> read(op.file ? op.table.row_bytes : 0);
   for (int t = share.begin; t < share.end; t++) {
-    const uint8_t *row = op.table.data + op.table.row_bytes * context.batch.tokens[t];
+    const size_t at = op.table.row_bytes * context.batch.tokens[t];
+    if (op.file && !context.reader->row(op.file, op.file_offset + at, read.size(), read.data())) return;
+    const uint8_t *row = op.file ? read.data() : op.table.data + at;
     float *to = out.data + size_t(t) * out.columns;
     decode_row(op.table.type, row, out.columns, to);
     if (op.scale != 1)

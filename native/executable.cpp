@@ -1,9 +1,12 @@
 // The executable: parses the flat program once, owns arena and caches, and walks the operations of a step with all
 // threads, a barrier between one operation and the next.
 #include "kernels.h"
+#include "reader.h"
+#include "squares.h"
 #include "torchless.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -11,10 +14,10 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 3;
+constexpr int ABI_VERSION = 4;
 
-/** Reads the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
-struct Reader {
+/** Goes through the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
+struct List {
   const double *at, *end;
   bool ok = true;
 
@@ -45,7 +48,9 @@ Memory allocate(size_t bytes) {
 struct TlExecutable {
   int threads, max_tokens, max_rows, max_sequences, max_blocks;
   tl::KvType kv;
-  size_t arena_bytes;
+  size_t arena_bytes, scratch_bytes = 0;
+  /** Of what is only measured: weights are not looked at, and caches take no addresses. */
+  bool measuring = false;
   tl::Tensor logits;
   tl::Memory arena, scratch, rope_memory;
   std::vector<tl::Cache> caches;
@@ -56,41 +61,50 @@ struct TlExecutable {
   std::vector<tl::Op> ops;
   std::vector<tl::Counter> counters;
   std::unique_ptr<tl::Shares> shares;
+  /** Of weights that stay on disk. */
+  std::unique_ptr<tl::Reader> reader;
   tl::Batch batch;
   std::atomic<bool> stop{false};
   /** Whether all threads leave after operation i, at i % 2: decided by one before the barrier that ends it. */
   bool halt[2] = {false, false};
+  /** Whether operation i has its weights, at i % 2. */
+  bool ready[2] = {true, true};
   int want = 0, width = 0;
   std::vector<int32_t> ids;
   std::vector<float> values;
+  /** By operation; none unless they are collected. */
+  std::vector<tl::Squares> squares;
 
   ~TlExecutable() {
     for (size_t i = 0; i < caches.size(); i++)
       if (caches[i].data) tl_release(uint64_t(uintptr_t(caches[i].data)), cache_bytes[i]);
   }
 
-  bool parse(tl::Reader &in);
+  bool parse(tl::List &in);
   void run(const tl::Team &team);
   void copy_blocks();
   void select(const tl::Team &team);
 
 private:
-  tl::Tensor read_tensor(tl::Reader &in);
-  tl::Weight read_weight(tl::Reader &in);
-  const float *read_constant(tl::Reader &in, int *length = nullptr);
-  void read_op(tl::Reader &in, tl::Op &op);
+  tl::Tensor read_tensor(tl::List &in);
+  tl::Weight read_weight(tl::List &in);
+  const float *read_constant(tl::List &in, int *length = nullptr);
+  void read_op(tl::List &in, tl::Op &op);
+  void read_reads(tl::List &in);
+  bool wait_for_weights(int op, const tl::Team &team);
+  void weights_used(int index);
 };
 
 using namespace tl;
 
-Tensor TlExecutable::read_tensor(Reader &in) {
+Tensor TlExecutable::read_tensor(List &in) {
   const double offset = in.number();
   const int columns = in.integer();
   const Rows rows = Rows(in.integer());
   return {offset < 0 ? nullptr : (float *)(arena.get() + size_t(offset)), columns, rows};
 }
 
-Weight TlExecutable::read_weight(Reader &in) {
+Weight TlExecutable::read_weight(List &in) {
   Weight w;
   w.data = in.address();
   w.type = Type(in.integer());
@@ -100,17 +114,24 @@ Weight TlExecutable::read_weight(Reader &in) {
   return w;
 }
 
-const float *TlExecutable::read_constant(Reader &in, int *length) {
+const float *TlExecutable::read_constant(List &in, int *length) {
   const Weight w = read_weight(in);
   if (!w.data || !in.ok) return nullptr;
   std::vector<float> values(w.columns);
-  decode_row(w.type, w.data, w.columns, values.data());
+  if (!measuring) decode_row(w.type, w.data, w.columns, values.data());
   if (length) *length = w.columns;
   constants.push_back(std::move(values));
   return constants.back().data();
 }
 
-void TlExecutable::read_op(Reader &in, Op &op) {
+/** Of a weight that is multiplied piece by piece: the rows before this one. */
+static void skip_rows(Op &op, MatmulPart &part, int rows) {
+  part.output.data += rows;
+  if (part.bias) part.bias += rows;
+  if (op.residual) op.inputs[1].data += rows;
+}
+
+void TlExecutable::read_op(List &in, Op &op) {
   op.kind = OpKind(in.integer());
   for (int n = in.integer(); n > 0 && in.ok; n--) op.inputs.push_back(read_tensor(in));
   for (int n = in.integer(); n > 0 && in.ok; n--) op.outputs.push_back(read_tensor(in));
@@ -118,6 +139,8 @@ void TlExecutable::read_op(Reader &in, Op &op) {
   case OpKind::embed:
     op.table = read_weight(in);
     op.scale = float(in.number());
+    op.file = in.size();
+    op.file_offset = in.size();
     break;
   case OpKind::matmul:
     op.norm = read_constant(in, &op.norm_length);
@@ -128,6 +151,7 @@ void TlExecutable::read_op(Reader &in, Op &op) {
       op.parts[i].weight = read_weight(in);
       op.parts[i].bias = read_constant(in);
       op.parts[i].output = op.outputs[i];
+      skip_rows(op, op.parts[i], in.integer());
     }
     break;
   case OpKind::rms_norm:
@@ -193,7 +217,8 @@ void TlExecutable::read_op(Reader &in, Op &op) {
     op.parts.resize(op.outputs.size());
     for (size_t i = 0; i < op.parts.size(); i++) {
       op.parts[i] = {read_weight(in), nullptr, op.outputs[i], {}};
-      for (int e = 0; e < op.experts && in.ok; e++) op.parts[i].experts.push_back(in.address());
+      op.parts[i].lazy = in.integer();
+      for (int e = 0; e < op.experts && op.parts[i].lazy < 0 && in.ok; e++) op.parts[i].experts.push_back(in.address());
     }
     break;
   case OpKind::rows:
@@ -202,7 +227,46 @@ void TlExecutable::read_op(Reader &in, Op &op) {
   }
 }
 
-bool TlExecutable::parse(Reader &in) {
+void TlExecutable::read_reads(List &in) {
+  std::vector<Read> reads;
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    Read read;
+    read.op = in.integer();
+    read.file = in.size();
+    read.offset = in.size();
+    read.bytes = in.size();
+    read.needed = in.size();
+    read.to = (uint8_t *)in.address();
+    read.kept = in.integer() != 0;
+    read.after = in.integer();
+    reads.push_back(read);
+  }
+  std::vector<ExpertMatrices> experts;
+  for (int n = in.integer(); n > 0 && in.ok; n--) {
+    ExpertMatrices matrices;
+    matrices.route = in.integer();
+    matrices.op = in.integer();
+    const Op &op = ops[matrices.op];
+    matrices.routed = op.inputs[1].data;
+    matrices.used = op.used;
+    matrices.rows = in.integer();
+    matrices.slab_rows = in.integer();
+    matrices.row_bytes = in.size();
+    for (int places = in.integer(); places > 0 && in.ok; places--) {
+      const uint64_t file = in.size(), offset = in.size();
+      matrices.places.push_back({file, offset});
+    }
+    experts.push_back(std::move(matrices));
+  }
+  SlotMemory slots;
+  slots.start = (uint8_t *)in.address();
+  slots.bytes = in.size();
+  slots.count = in.integer();
+  if (in.integer() != 0 && in.ok)
+    reader = std::make_unique<Reader>(std::move(reads), std::move(experts), slots, int(ops.size()));
+}
+
+bool TlExecutable::parse(List &in) {
   if (in.integer() != ABI_VERSION) return false;
   threads = in.integer();
   max_tokens = in.integer();
@@ -215,7 +279,7 @@ bool TlExecutable::parse(Reader &in) {
   logits = read_tensor(in);
 
   for (int n = in.integer(); n > 0 && in.ok; n--) {
-    Cache cache;
+    Cache cache{};
     cache.group = in.integer();
     cache.kv_heads = in.integer();
     cache.key_dim = in.integer();
@@ -225,10 +289,10 @@ bool TlExecutable::parse(Reader &in) {
     const size_t element = kv == KvType::f16 ? 2 : 4;
     cache.block_bytes = element * BLOCK_SIZE * cache.kv_heads * row_elements(cache);
     const size_t bytes = cache.block_bytes * in.size();
-    cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
+    if (!measuring) cache.data = (uint8_t *)uintptr_t(tl_reserve(bytes));
     caches.push_back(cache);
     cache_bytes.push_back(bytes);
-    if (!cache.data) return false;
+    if (!cache.data && !measuring) return false;
   }
 
   size_t rope_values = 0;
@@ -250,7 +314,6 @@ bool TlExecutable::parse(Reader &in) {
     next += size_t(max_tokens) * table.pairs * 2;
   }
 
-  size_t scratch_bytes = 0;
   for (int n = in.integer(); n > 0 && in.ok; n--) {
     Op op;
     read_op(in, op);
@@ -261,6 +324,7 @@ bool TlExecutable::parse(Reader &in) {
     if (op.kind == OpKind::cache_write) scratch_bytes = std::max(scratch_bytes, size_t(op.inputs[0].columns) * sizeof(float) * threads);
     ops.push_back(std::move(op));
   }
+  read_reads(in);
   scratch = allocate(scratch_bytes);
   shares = std::make_unique<Shares>(threads);
   counters = std::vector<Counter>(ops.size() * COUNTERS);
@@ -304,17 +368,35 @@ void TlExecutable::select(const Team &team) {
   }
 }
 
+/** All threads wait; one asks, lest some go on without the others. */
+bool TlExecutable::wait_for_weights(int op, const Team &team) {
+  if (!reader || !reader->needs(op)) return true;
+  if (team.index == 0) ready[op % 2] = reader->wait(op, stop);
+  team.barrier();
+  return ready[op % 2];
+}
+
+/** After an operation, on one thread: its places are free, and it may be known which experts are next. */
+void TlExecutable::weights_used(int index) {
+  if (reader->needs(index)) reader->done(index);
+  reader->choose(index, batch.token_count());
+}
+
 void TlExecutable::run(const Team &team) {
   for (auto &table : ropes) fill_rope_table(table, batch, team);
   team.barrier();
   for (size_t i = 0; i < ops.size(); i++) {
-    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], *shares, stop};
+    if (!wait_for_weights(int(i), team)) return;
+    const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], *shares, stop, reader.get()};
+    if (!squares.empty()) add_squares(ops[i], batch, team, squares[i]);
     kernel_of(ops[i].kind)(ops[i], context, team);
     // One thread reads the flag for all, lest some go on and wait for the others for ever.
-    if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed);
+    if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed) || (reader && reader->failed());
     team.barrier();
     if (halt[i % 2]) return;
+    if (team.index == 0 && reader) weights_used(int(i));
   }
+  if (team.index == 0 && reader) reader->end();
   if (want > 0) select(team);
 }
 
@@ -355,10 +437,24 @@ const char *tl_level() { return TL_NAME(TORCHLESS_LEVEL); }
 TlExecutable *tl_compile(const double *program, int64_t length) {
   try {
     auto executable = std::make_unique<TlExecutable>();
-    Reader in{program, program + length};
+    List in{program, program + length};
     return executable->parse(in) ? executable.release() : nullptr;
   } catch (const std::bad_alloc &) {
     return nullptr;
+  }
+}
+
+double tl_memory(const double *program, int64_t length) {
+  try {
+    TlExecutable executable;
+    executable.measuring = true;
+    List in{program, program + length};
+    if (!executable.parse(in)) return 0;
+    size_t constants = 0;
+    for (auto &values : executable.constants) constants += values.size() * sizeof(float);
+    return double(executable.arena_bytes + executable.scratch_bytes + constants);
+  } catch (const std::bad_alloc &) {
+    return 0;
   }
 }
 
@@ -390,12 +486,23 @@ int32_t tl_step(TlExecutable *e, int32_t want) {
   }
   for (auto &counter : e->counters) counter.next = 0;
   e->halt[0] = e->halt[1] = false;
+  e->ready[0] = e->ready[1] = true;
+  if (e->reader) e->reader->begin();
   e->copy_blocks();
   pool_run(e->threads, [](const Team &team, void *context) { ((TlExecutable *)context)->run(team); }, e);
-  return e->halt[0] || e->halt[1] ? 1 : 0;
+  if (e->reader && e->reader->failed()) return 2;
+  return e->halt[0] || e->halt[1] || !e->ready[0] || !e->ready[1] ? 1 : 0;
 }
 
-void tl_stop(TlExecutable *e) { e->stop = true; }
+uint64_t tl_read_problem(TlExecutable *e, char *message, int32_t message_size) {
+  std::snprintf(message, size_t(message_size), "%s", e->reader ? e->reader->problem().c_str() : "");
+  return e->reader ? e->reader->problem_file() : 0;
+}
+
+void tl_stop(TlExecutable *e) {
+  e->stop = true;
+  if (e->reader) e->reader->wake();
+}
 
 void tl_result(TlExecutable *e, int32_t *ids, float *values) {
   const size_t count = size_t(e->batch.row_count()) * e->width;
@@ -413,6 +520,16 @@ void tl_read_arena(TlExecutable *e, uint8_t *out, int64_t offset, int64_t length
 
 void tl_fill_arena(TlExecutable *e, int32_t word) {
   std::fill_n((int32_t *)e->arena.get(), e->arena_bytes / 4, word);
+}
+
+void tl_collect_squares(TlExecutable *e) {
+  for (auto &op : e->ops) e->squares.push_back(squares_of(op));
+}
+
+void tl_squares(TlExecutable *e, int32_t op, double *sums, double *counts) {
+  const Squares &squares = e->squares[op];
+  std::copy(squares.sums.begin(), squares.sums.end(), sums);
+  std::copy(squares.counts.begin(), squares.counts.end(), counts);
 }
 
 void tl_free(TlExecutable *e) { delete e; }

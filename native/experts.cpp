@@ -2,6 +2,7 @@
 // latent attention. Rows are gathered by matrix, so that a matrix is read once for all its rows; a matrix that no row
 // meets is not read.
 #include "matmul.h"
+#include "reader.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -151,6 +152,12 @@ template <class RowsOf> bool piece_at(int index, const Gathered &g, int parts, i
   return false;
 }
 
+/** Of an expert's `rows` rows those that lie together with this one: all, or a slab of those that stay on disk. */
+SlabRows slab_at(const MatmulPart &part, int expert, int row, int rows, const Context &context) {
+  if (part.lazy >= 0) return context.reader->slab(part.lazy, expert, row, context.stop);
+  return {part.experts[expert], 0, rows};
+}
+
 int chunk_rows(int columns) { return std::max(1, CHUNK_WEIGHTS / columns / FW) * FW; }
 
 Gathered expert_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
@@ -198,9 +205,16 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
     if (context.stop.load(std::memory_order_relaxed)) break;
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
-    const Output output{op.sum ? g.answers : part.output.data, rows, nullptr, nullptr, g.pairs + first};
-    const Weight weight{part.experts[piece.matrix], part.weight.type, rows, columns, part.weight.row_bytes};
-    multiply(weight, piece.begin, piece.end, g.rows_of(piece.matrix), g.starts[piece.matrix + 1] - first, output, memory);
+    Output output{op.sum ? g.answers : part.output.data, rows, nullptr, nullptr, g.pairs + first};
+    for (int row = piece.begin, end = 0; row < piece.end; row = end) {
+      const SlabRows slab = slab_at(part, piece.matrix, row, rows, context);
+      if (!slab.data) break;
+      end = std::min(piece.end, slab.end);
+      output.first_row = slab.begin;
+      const Weight weight{slab.data, part.weight.type, slab.end - slab.begin, columns, part.weight.row_bytes};
+      multiply(weight, row - slab.begin, end - slab.begin, g.rows_of(piece.matrix), g.count_of(piece.matrix), output, memory);
+      if (part.lazy >= 0) context.reader->release(part.lazy, piece.matrix, row, end - row);
+    }
   }
   if (!op.sum) return;
   team.barrier();

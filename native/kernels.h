@@ -7,6 +7,8 @@
 
 namespace tl {
 
+class Reader;
+
 constexpr int BLOCK_SIZE = 32;
 
 /** Positions whose keys lie together, dimension by dimension. */
@@ -55,6 +57,8 @@ struct Context {
   Counter *counters;
   Shares &shares;
   const std::atomic<bool> &stop;
+  /** Of weights that stay on disk; null where none do. */
+  Reader *reader;
 };
 
 constexpr int COUNTERS = 2;

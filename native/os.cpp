@@ -32,6 +32,8 @@ struct Pages {
 
 } // namespace
 
+std::string tl::read_problem(int64_t answer) { return std::system_category().message(int(-answer)); }
+
 #if defined(_WIN32)
 
 #if !defined(NOMINMAX)
@@ -43,14 +45,79 @@ struct Pages {
 #include <bit>
 #include <vector>
 
-extern "C" {
+namespace {
 
-int32_t tl_map(const char *path, int32_t, uint64_t *address, uint64_t *size, char *message, int32_t message_size) {
+HANDLE open_to_read(const char *path, DWORD flags) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, nullptr, 0);
   std::vector<wchar_t> wide(size_t(length) + 1);
   MultiByteToWideChar(CP_UTF8, 0, path, -1, wide.data(), length);
-  const HANDLE file = CreateFileW(wide.data(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                  nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  return CreateFileW(wide.data(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                     OPEN_EXISTING, flags, nullptr);
+}
+
+struct OpenFile {
+  HANDLE direct, cached;
+};
+
+/** Overlapped, so that reads of several threads do not wait for each other. */
+int64_t read_at(HANDLE file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  const HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  if (!done) return -int64_t(GetLastError());
+  uint64_t at = 0;
+  int64_t problem = 0;
+  while (at < bytes) {
+    OVERLAPPED place{};
+    place.Offset = DWORD(offset + at);
+    place.OffsetHigh = DWORD((offset + at) >> 32);
+    place.hEvent = done;
+    const DWORD wanted = DWORD(std::min<uint64_t>(bytes - at, 1 << 30));
+    DWORD count = 0;
+    const bool read = ReadFile(file, to + at, wanted, nullptr, &place) || GetLastError() == ERROR_IO_PENDING;
+    if (!read || !GetOverlappedResult(file, &place, &count, TRUE)) {
+      if (GetLastError() != ERROR_HANDLE_EOF) problem = -int64_t(GetLastError());
+      break;
+    }
+    at += count;
+    if (count < wanted) break;
+  }
+  CloseHandle(done);
+  return problem != 0 ? problem : int64_t(at);
+}
+
+} // namespace
+
+int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->direct, offset, bytes, to);
+}
+
+int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to);
+}
+
+extern "C" {
+
+int32_t tl_open(const char *path, int32_t, uint64_t *file, char *message, int32_t message_size) {
+  const HANDLE cached = open_to_read(path, FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS);
+  if (cached == INVALID_HANDLE_VALUE) return fail(int(GetLastError()), message, message_size);
+  const HANDLE direct = open_to_read(path, FILE_FLAG_OVERLAPPED | FILE_FLAG_NO_BUFFERING);
+  if (direct == INVALID_HANDLE_VALUE) {
+    const int error = int(GetLastError());
+    CloseHandle(cached);
+    return fail(error, message, message_size);
+  }
+  *file = uint64_t(new OpenFile{direct, cached});
+  return 0;
+}
+
+void tl_close(uint64_t file) {
+  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  CloseHandle(open->direct);
+  CloseHandle(open->cached);
+  delete open;
+}
+
+int32_t tl_map(const char *path, int32_t, uint64_t *address, uint64_t *size, char *message, int32_t message_size) {
+  const HANDLE file = open_to_read(path, FILE_ATTRIBUTE_NORMAL);
   if (file == INVALID_HANDLE_VALUE) return fail(int(GetLastError()), message, message_size);
   LARGE_INTEGER bytes{};
   HANDLE section = nullptr;
@@ -119,6 +186,12 @@ int32_t tl_physical_cores() {
 
 int32_t tl_quota_cpus(const char *) { return 0; }
 
+uint64_t tl_available_memory(const char *) {
+  MEMORYSTATUSEX status{};
+  status.dwLength = sizeof(status);
+  return GlobalMemoryStatusEx(&status) ? status.ullAvailPhys : 0;
+}
+
 int32_t tl_pin_thread(int32_t index) {
   DWORD_PTR mask = allowed();
   for (int i = 0; i < index; i++) mask &= mask - 1;
@@ -149,6 +222,7 @@ bool tl::saves_zmm_lazily() { return false; }
 #include <vector>
 
 #if defined(__APPLE__)
+#include <mach/mach.h>
 #include <sys/sysctl.h>
 #elif defined(__linux__)
 #include <sched.h>
@@ -263,9 +337,86 @@ bool enter(uint64_t start, uint64_t size, int file) {
   return false;
 }
 
+/** A file that is read rather than mapped. */
+struct OpenFile {
+  int cached;
+  /** Past the page cache; -1 where the system has no such thing. */
+  int direct;
+  /** Whether the file system refuses direct reads after all: some do not say so when the file is opened. */
+  std::atomic<bool> refused{false};
+};
+
+/** Ends early where the file does, and where a read ends within a `block`: there a direct one has met the file's end. */
+int64_t read_at(int file, uint64_t offset, uint64_t bytes, uint8_t *to, uint64_t block) {
+  uint64_t at = 0;
+  while (at < bytes) {
+    const ssize_t count = pread(file, to + at, size_t(bytes - at), off_t(offset + at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -errno;
+    at += uint64_t(count);
+    if (count == 0 || at % block != 0) break;
+  }
+  return int64_t(at);
+}
+
+/** The same file once more, to be read past the page cache; -1 if that cannot be. */
+int open_direct(const char *path, int file) {
+#if defined(__linux__)
+  (void)path;
+  // Not by its path, where another file may lie by now.
+  return open(("/proc/self/fd/" + std::to_string(file)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+#elif defined(__APPLE__)
+  const int again = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat one {}, other {};
+  if (again >= 0 && fstat(again, &one) == 0 && fstat(file, &other) == 0 && one.st_dev == other.st_dev &&
+      one.st_ino == other.st_ino && fcntl(again, F_NOCACHE, 1) == 0)
+    return again;
+  if (again >= 0) close(again);
+  return -1;
+#else
+  (void)path, (void)file;
+  return -1;
+#endif
+}
+
 } // namespace
 
+int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  OpenFile &open = *reinterpret_cast<OpenFile *>(file);
+  if (open.direct >= 0 && !open.refused.load(std::memory_order_relaxed)) {
+    const int64_t read = read_at(open.direct, offset, bytes, to, DIRECT_BLOCK);
+    if (read != -EINVAL) return read;
+    open.refused.store(true, std::memory_order_relaxed);
+  }
+  const int64_t read = tl::read_cached(file, offset, bytes, to);
+#if defined(POSIX_FADV_DONTNEED)
+  posix_fadvise(open.cached, off_t(offset), off_t(bytes), POSIX_FADV_DONTNEED);
+#endif
+  return read;
+}
+
+int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
+  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to, 1);
+}
+
 extern "C" {
+
+int32_t tl_open(const char *path, int32_t descriptor, uint64_t *file, char *message, int32_t message_size) {
+  const int cached = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+  if (cached < 0) return fail(errno, message, message_size);
+#if defined(POSIX_FADV_RANDOM)
+  posix_fadvise(cached, 0, 0, POSIX_FADV_RANDOM);
+#endif
+  *file = reinterpret_cast<uint64_t>(new OpenFile{cached, open_direct(path, cached)});
+  return 0;
+}
+
+void tl_close(uint64_t file) {
+  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  close(open->cached);
+  if (open->direct >= 0) close(open->direct);
+  delete open;
+}
 
 int32_t tl_map(const char *path, int32_t descriptor, uint64_t *address, uint64_t *size, char *message,
                int32_t message_size) {
@@ -364,6 +515,14 @@ int32_t tl_physical_cores() {
 
 int32_t tl_quota_cpus(const char *) { return 0; }
 
+uint64_t tl_available_memory(const char *) {
+  vm_statistics64_data_t pages{};
+  mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+  if (host_statistics64(mach_host_self(), HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count) != KERN_SUCCESS)
+    return 0;
+  return (uint64_t(pages.free_count) + pages.inactive_count + pages.purgeable_count) * tl_page_size();
+}
+
 // macOS places threads itself.
 int32_t tl_pin_thread(int32_t) { return 0; }
 }
@@ -438,12 +597,14 @@ int32_t quota_cpus(long long quota, long long period) {
   return quota > 0 && period > 0 ? int32_t((quota + period - 1) / period) : 0;
 }
 
-int32_t tighter(int32_t a, int32_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+/** A limit of a control group, found in files of its folder; 0 for none. */
+using GroupLimit = int64_t (*)(const std::string &folder);
+
+int64_t tighter(int64_t a, int64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
 /** The tightest limit of a group and of all groups around it. */
-template <typename Limit>
-int32_t tightest(const std::string &mount, std::string group, Limit limit) {
-  int32_t least = 0;
+int64_t tightest(const std::string &mount, std::string group, GroupLimit limit) {
+  int64_t least = 0;
   for (;;) {
     least = tighter(least, limit(mount + group + "/"));
     if (group.empty()) return least;
@@ -451,29 +612,77 @@ int32_t tightest(const std::string &mount, std::string group, Limit limit) {
   }
 }
 
-int32_t version2(const std::string &folder) {
+/** Limits of one kind: the controller of version 1 that sets it, and how each version writes it down. */
+struct LimitKind {
+  const char *controller;
+  GroupLimit version1, version2;
+};
+
+int64_t quota_of_version2(const std::string &folder) {
   long long quota = 0, period = 0;
   // "max 100000" means no limit and does not parse.
   const bool found = std::sscanf(first_line(folder + "cpu.max").c_str(), "%lld %lld", &quota, &period) == 2;
   return found ? quota_cpus(quota, period) : 0;
 }
 
-int32_t version1(const std::string &folder) {
+int64_t quota_of_version1(const std::string &folder) {
   return quota_cpus(std::atoll(first_line(folder + "cpu.cfs_quota_us").c_str()),
                     std::atoll(first_line(folder + "cpu.cfs_period_us").c_str()));
 }
 
+/** The number behind a name at the beginning of a line; 0 if there is none. */
+int64_t number_behind(const std::string &path, const std::string &name) {
+  char line[256];
+  int64_t number = 0;
+  if (FILE *file = std::fopen(path.c_str(), "re")) {
+    while (number == 0 && std::fgets(line, sizeof(line), file))
+      if (std::strncmp(line, name.c_str(), name.size()) == 0) number = std::atoll(line + name.size());
+    std::fclose(file);
+  }
+  return number;
+}
+
+/** What is left of a limit on memory, at least 1; files' pages in memory make room. */
+int64_t left_of(const std::string &limit, const std::string &used, const std::string &statistics, const std::string &prefix) {
+  const int64_t most = std::atoll(first_line(limit).c_str());
+  if (most <= 0) return 0;
+  const int64_t files = number_behind(statistics, prefix + "inactive_file ") + number_behind(statistics, prefix + "active_file ");
+  return std::max<int64_t>(1, most - std::max<int64_t>(0, std::atoll(first_line(used).c_str()) - files));
+}
+
+int64_t memory_of_version2(const std::string &folder) {
+  return left_of(folder + "memory.max", folder + "memory.current", folder + "memory.stat", "");
+}
+
+int64_t memory_of_version1(const std::string &folder) {
+  return left_of(folder + "memory.limit_in_bytes", folder + "memory.usage_in_bytes", folder + "memory.stat", "total_");
+}
+
 /** One line of /proc/self/cgroup: number, controllers with commas between them (none in version 2), group. */
-int32_t quota_of_line(const std::string &root, const std::string &line) {
+int64_t limit_of_line(const std::string &root, const std::string &line, const LimitKind &kind) {
   const size_t first = line.find(':'), second = line.find(':', first + 1);
   if (first == std::string::npos || second == std::string::npos) return 0;
   const std::string controllers = line.substr(first + 1, second - first - 1);
   std::string group = line.substr(second + 1);
   if (group == "/") group.clear();
-  const std::string mount = root + "/sys/fs/cgroup";
-  if (controllers.empty()) return tighter(tightest(mount, group, version2), tightest(mount + "/unified", group, version2));
-  if (("," + controllers + ",").find(",cpu,") == std::string::npos) return 0;
-  return tighter(tightest(mount + "/" + controllers, group, version1), tightest(mount + "/cpu", group, version1));
+  const std::string mount = root + "/sys/fs/cgroup", name = kind.controller;
+  if (controllers.empty()) return tighter(tightest(mount, group, kind.version2), tightest(mount + "/unified", group, kind.version2));
+  if (("," + controllers + ",").find("," + name + ",") == std::string::npos) return 0;
+  return tighter(tightest(mount + "/" + controllers, group, kind.version1), tightest(mount + "/" + name, group, kind.version1));
+}
+
+/** The tightest limit on this process; 0 for none. */
+int64_t limit_of(const std::string &root, const LimitKind &kind) {
+  int64_t least = 0;
+  if (FILE *file = std::fopen((root + "/proc/self/cgroup").c_str(), "re")) {
+    char line[4096];
+    while (std::fgets(line, sizeof(line), file)) {
+      line[std::strcspn(line, "\n")] = 0;
+      least = tighter(least, limit_of_line(root, line, kind));
+    }
+    std::fclose(file);
+  }
+  return least;
 }
 
 } // namespace
@@ -484,17 +693,11 @@ int32_t tl_allowed_cpus() { return int32_t(processors().list.size()); }
 
 int32_t tl_physical_cores() { return processors().cores; }
 
-int32_t tl_quota_cpus(const char *root) {
-  int32_t least = 0;
-  if (FILE *file = std::fopen((std::string(root) + "/proc/self/cgroup").c_str(), "re")) {
-    char line[4096];
-    while (std::fgets(line, sizeof(line), file)) {
-      line[std::strcspn(line, "\n")] = 0;
-      least = tighter(least, quota_of_line(root, line));
-    }
-    std::fclose(file);
-  }
-  return least;
+int32_t tl_quota_cpus(const char *root) { return int32_t(limit_of(root, {"cpu", quota_of_version1, quota_of_version2})); }
+
+uint64_t tl_available_memory(const char *root) {
+  const int64_t free = number_behind(std::string(root) + "/proc/meminfo", "MemAvailable:") * 1024;
+  return uint64_t(tighter(free, limit_of(root, {"memory", memory_of_version1, memory_of_version2})));
 }
 
 int32_t tl_pin_thread(int32_t index) {

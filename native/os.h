@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #if defined(_WIN32)
 #define TL_API __declspec(dllexport)
@@ -27,6 +28,15 @@ TL_API void tl_unmap(uint64_t address);
  * instead of killing the process, so whatever was computed meanwhile is to be thrown away.
  */
 TL_API int32_t tl_mapping_broken(uint64_t address);
+
+/**
+ * Opens a file for tl::read_direct and tl::read_cached; `descriptor` is as for tl_map. Answers 0, or the system's error code
+ * with a message.
+ */
+TL_API int32_t tl_open(const char *path, int32_t descriptor, uint64_t *file, char *message, int32_t message_size);
+
+/** Nothing may read the file any more. */
+TL_API void tl_close(uint64_t file);
 
 /** Copies bytes out of native memory. */
 TL_API void tl_read_bytes(uint64_t address, uint8_t *out, uint64_t length);
@@ -54,7 +64,13 @@ TL_API int32_t tl_physical_cores();
 /** Processors that the control group grants, rounded up, 0 if it does not limit. `root` stands before /proc and /sys. */
 TL_API int32_t tl_quota_cpus(const char *root);
 
-/** The least of the three: threads that steps use unless told otherwise. */
+/**
+ * Bytes of memory that this process can still have without others losing theirs, control groups considered; 0 if that is not
+ * known. `root` as above.
+ */
+TL_API uint64_t tl_available_memory(const char *root);
+
+/** The least of processors, cores and quota: threads that steps use unless told otherwise. */
 TL_API int32_t tl_default_threads();
 
 /**
@@ -76,6 +92,21 @@ TL_API int32_t tl_supports_level(const char *name);
 }
 
 namespace tl {
+
+/** What direct reads are in multiples of: the block of every disk, and the page of most memories. */
+constexpr uint64_t DIRECT_BLOCK = 4096;
+
+/**
+ * Reads past the page cache, or, where the file system refuses, through it and out of it again. Offset, bytes and memory are
+ * multiples of DIRECT_BLOCK. Answers the bytes read, fewer only at the file's end, or the system's error code, negative.
+ */
+int64_t read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to);
+
+/** The same through the page cache, from anywhere. */
+int64_t read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to);
+
+/** What a negative answer means, in words. */
+std::string read_problem(int64_t answer);
 
 /** What an ARM processor can do. */
 struct ArmFeatures {

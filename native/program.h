@@ -58,6 +58,8 @@ struct MatmulPart {
   Tensor output;
   /** Of a mixture, where each expert's matrix lies. */
   std::vector<const uint8_t *> experts;
+  /** Of a mixture that stays on disk, the index of its matrices there; else -1. */
+  int lazy = -1;
 };
 
 /** Angles are computed once a step for all operations that share them. */
@@ -105,6 +107,8 @@ struct Op {
   std::vector<MatmulPart> parts;
   bool residual = false;
   Weight table{};
+  /** Where a table lies that stays on disk; 0: none. */
+  uint64_t file = 0, file_offset = 0;
   int rope = -1;
   int cache = -1;
   int heads = 0;

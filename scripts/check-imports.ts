@@ -18,6 +18,7 @@ const rules: Record<string, Rule> = {
   models: { imports: ['graph'] },
   ffi: { imports: [], packages: ['koffi'], node: true },
   io: { imports: ['ffi'], node: true },
+  hub: { imports: ['io'], packages: ['@huggingface/hub', 'zod'], node: true },
   formats: {
     imports: ['quant', 'io', 'tokenizer/json.ts', 'tokenizer/gguf-keys.ts', 'tokenizer/hf-files.ts'],
   },
@@ -26,7 +27,7 @@ const rules: Record<string, Rule> = {
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
-    imports: ['graph', 'quant', 'models', 'io', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
+    imports: ['graph', 'quant', 'models', 'io', 'hub', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
     packages: ['zod'],
   },
   cli: { imports: ['api'], packages: ['commander', 'picocolors', 'cli-progress'], node: true },

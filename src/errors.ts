@@ -57,6 +57,19 @@ export class ContextOverflowError extends TorchlessError {
 /** The cache pool has no free block left for another sequence. */
 export class CacheFullError extends TorchlessError {}
 
+/** A model does not fit into the memory that is left. */
+export class InsufficientMemoryError extends TorchlessError {
+  constructor(
+    message: string,
+    /** Bytes that it would take. */
+    readonly needed: number,
+    /** Bytes that are left. */
+    readonly available: number,
+  ) {
+    super(message)
+  }
+}
+
 /** A model, session or executable was used after `dispose()`. */
 export class DisposedError extends TorchlessError {
   constructor(what: string) {

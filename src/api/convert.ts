@@ -8,7 +8,7 @@ import { withRopeLayout } from '../formats/rope-rows.ts'
 import { asGguf, checkpointFiles } from '../formats/safetensors.ts'
 import { type Sink, writeFolder, writeWhole } from '../io/sink.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, formatOption, signal } from './options.ts'
+import { callback, checkOptions, formatOption, signal } from './options.ts'
 
 const writers = {
   gguf: (sink: Sink, file: ModelFile) =>
@@ -42,9 +42,7 @@ const schema = z.strictObject({
   to: z.enum(writableFormats),
   format: formatOption,
   signal: signal.optional(),
-  onProgress: z
-    .custom<ConvertOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
-    .optional(),
+  onProgress: callback<ConvertOptions['onProgress']>().optional(),
 })
 
 /**
@@ -62,25 +60,33 @@ export async function convertModel(
   signal?.throwIfAborted()
   const file = await openModelFile(location, format)
   try {
-    const total = file.sources.reduce((sum, { size }) => sum + size, 0)
-    let done = 0
-    const watched = (sink: Sink): Sink => ({
-      async write(bytes) {
-        signal?.throwIfAborted()
-        await sink.write(bytes)
-        done += bytes.length
-        onProgress?.(done, Math.max(done, total))
-      },
-    })
-    if (to !== 'safetensors') await writeWhole(path, sink => writers[to](watched(sink), file))
-    else {
-      const files = await checkpointFiles(file)
-      await writeFolder(
-        path,
-        files.map(({ name, write }) => ({ name, write: sink => write(watched(sink)) })),
-      )
-    }
+    await writeModel(file, path, { to, signal, onProgress })
   } finally {
     await file.close()
   }
+}
+
+/** Writes an open model to `path`, as {@link convertModel} does. */
+export async function writeModel(
+  file: ModelFile,
+  path: string,
+  { to, signal, onProgress }: Pick<ConvertOptions, 'to' | 'signal' | 'onProgress'>,
+): Promise<void> {
+  let total = 0
+  for (const { bytes } of file.tensors.values()) total += bytes
+  let done = 0
+  const watched = (sink: Sink): Sink => ({
+    async write(bytes) {
+      signal?.throwIfAborted()
+      await sink.write(bytes)
+      done += bytes.length
+      onProgress?.(done, Math.max(done, total))
+    },
+  })
+  if (to !== 'safetensors') return writeWhole(path, sink => writers[to](watched(sink), file))
+  const files = await checkpointFiles(file)
+  await writeFolder(
+    path,
+    files.map(({ name, write }) => ({ name, write: sink => write(watched(sink)) })),
+  )
 }

@@ -1,12 +1,15 @@
 // What a model file is, without loading its weights.
 import * as z from 'zod'
+import { STEP_TOKENS } from '../backends/cpu/cpu.ts'
+import { builtLibrary, programMemory } from '../backends/cpu/memory.ts'
+import { limitsFor } from '../engine/engine.ts'
 import { UnsupportedModelError } from '../errors.ts'
 import type { FormatName, Metadata, MetadataValue, ModelFile } from '../formats/model-file.ts'
-import { programWeights } from '../graph/ops.ts'
 import { printProgram } from '../graph/print.ts'
 import { type RecordedModel, recordModel } from '../models/registry.ts'
+import { DEFAULT_LAZY_MEMORY } from './memory.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, formatOption } from './options.ts'
+import { checkOptions, count, formatOption } from './options.ts'
 import { cacheBytes, kvBytesPerToken } from './traffic.ts'
 
 export interface TensorInspection {
@@ -29,7 +32,7 @@ export interface ModelInspection {
   /** Number of tensors by type. */
   readonly quantization: Readonly<Record<string, number>>
   /** Bytes; undefined if torchless cannot run the model. */
-  readonly memory: { readonly eager: number; readonly kvPerToken: number } | undefined
+  readonly memory: ModelMemory | undefined
   /** Why torchless cannot run the model. */
   readonly unsupported: string | undefined
   /** Long arrays are cut to `{ length, first }`. */
@@ -39,16 +42,32 @@ export interface ModelInspection {
   readonly program: string | undefined
 }
 
+/** What a model takes on the CPU with a full context in F16, besides JavaScript itself; in bytes. */
+export interface ModelMemory {
+  /** With all weights in memory. */
+  readonly eager: number
+  /** With weights on disk. */
+  readonly lazy: number
+  /** Of that, the cache of each token. */
+  readonly kvPerToken: number
+}
+
+export interface InspectOptions {
+  readonly format?: FormatName | undefined
+  /** Bytes for weights in lazy mode. Default 1.5 GiB. */
+  readonly lazyMemory?: number | undefined
+}
+
 const LONGEST_ARRAY = 64
 
-const schema = z.strictObject({ format: formatOption })
+const schema = z.strictObject({ format: formatOption, lazyMemory: count.default(DEFAULT_LAZY_MEMORY) })
 
 /** Reads a model's header. Rejects with SourceError or ModelFormatError. */
 export async function inspectModel(
   location: ModelLocation,
-  options: { readonly format?: FormatName | undefined } = {},
+  options: InspectOptions = {},
 ): Promise<ModelInspection> {
-  const { format } = checkOptions('inspectModel', schema, options)
+  const { format, lazyMemory } = checkOptions('inspectModel', schema, options)
   const file = await openModelFile(location, format)
   try {
     const { recorded, unsupported } = record(file)
@@ -63,7 +82,7 @@ export async function inspectModel(
       parameters: tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       contextLength: typeof context === 'number' ? context : undefined,
       quantization,
-      memory: recorded && memoryNeeded(file, recorded),
+      memory: recorded && (await memoryNeeded(recorded, lazyMemory)),
       unsupported,
       metadata: plainMetadata(file.metadata),
       tensors: tensors.map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes })),
@@ -83,13 +102,16 @@ function record(file: ModelFile): { recorded?: RecordedModel; unsupported?: stri
   }
 }
 
-/** Weights, and the cache of a whole context in F16. */
-function memoryNeeded(file: ModelFile, { program, config }: RecordedModel) {
-  const weights = programWeights(program).reduce((sum, { name }) => sum + file.tensors.get(name)!.bytes, 0)
-  return {
-    eager: weights + cacheBytes(program, config.contextLength, 'f16'),
-    kvPerToken: kvBytesPerToken(program, 'f16'),
+async function memoryNeeded({ program, config }: RecordedModel, lazyMemory: number): Promise<ModelMemory> {
+  const library = await builtLibrary()
+  const options = { maxTokens: STEP_TOKENS, maxSeqLen: config.contextLength, kvDType: 'f16' } as const
+  const limits = limitsFor(program, options)
+  const cache = cacheBytes(program, config.contextLength, 'f16')
+  const total = (lazy: number | undefined) => {
+    const { weights, results } = programMemory(library, program, limits, lazy)
+    return weights + results + cache
   }
+  return { eager: total(undefined), lazy: total(lazyMemory), kvPerToken: kvBytesPerToken(program, 'f16') }
 }
 
 function plainMetadata(metadata: Metadata): Record<string, unknown> {

@@ -1,12 +1,16 @@
 // loadModel: a file becomes something that runs.
 import * as z from 'zod'
 import { type BackendName, backendNames, openBackend } from '../backends/select.ts'
-import { Engine } from '../engine/engine.ts'
+import { Engine, limitsFor } from '../engine/engine.ts'
 import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
+import { type PrecisionName, precisionNames, precisionTypes } from '../quant/mixes.ts'
+import { checkFit, DEFAULT_LAZY_MEMORY } from './memory.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, count, formatOption } from './options.ts'
+import { callback, checkOptions, count, formatOption, locationOption } from './options.ts'
+import { mixedModel } from './quantize.ts'
+import { requantized } from './requantized.ts'
 import { readTemplate } from './template.ts'
 import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
@@ -20,10 +24,19 @@ export interface LoadOptions {
   readonly kvDType?: 'f16' | 'f32' | undefined
   /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
   readonly threads?: number | undefined
+  /** Whether weights stay on disk and are read as they are needed: for models larger than memory. Default false. */
+  readonly lazy?: boolean | undefined
+  /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
+  readonly lazyMemory?: number | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */
   readonly architecture?: string | undefined
   /** What to read the file as, where its content does not tell. */
   readonly format?: FormatName | undefined
+  /**
+   * Makes weights of other formats while loading: `full` (F32), `balanced` (Q8_0), `memory` (as Q4_K_M), `gpu` (as Q4_0). Those that would
+   * become larger stay, but for `full`. Default: as in the file.
+   */
+  readonly precision?: PrecisionName | undefined
   /** Another file's tokenizer: a tokenizer.json, tokenizer.model, tokenizer.bin, a model. Default: the model's own. */
   readonly tokenizer?: ModelLocation | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
@@ -35,19 +48,19 @@ const schema = z.strictObject({
   maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
+  lazy: z.boolean().default(false),
+  lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
-  tokenizer: z
-    .union([z.string(), z.instanceof(URL), z.instanceof(Blob)], 'expected a path, a URL or a Blob')
-    .optional(),
-  notice: z
-    .custom<LoadOptions['notice']>(value => typeof value === 'function', 'expected a function')
-    .optional(),
+  precision: z.enum(precisionNames).optional(),
+  tokenizer: locationOption.optional(),
+  notice: callback<LoadOptions['notice']>().optional(),
 })
 
 /**
  * Loads a model of any format (a path, a URL or a Blob; the first file of a split one). Rejects with SourceError if it
- * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it.
+ * cannot be read, ModelFormatError if it is malformed, UnsupportedModelError if torchless cannot run it,
+ * InsufficientMemoryError if it does not fit into memory.
  * Call `dispose()` when done, or declare it with `await using`.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
@@ -57,21 +70,35 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     kvDType,
     architecture,
     format,
+    precision,
     tokenizer: otherTokenizer,
+    lazy,
+    lazyMemory,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
-  const file = await openModelFile(location, format)
+  const opened = await openModelFile(location, format)
+  let file = opened
   try {
+    if (precision)
+      file = await requantized(opened, {
+        types: precisionTypes(precision, mixedModel(opened, false)),
+        ...backendOptions,
+      })
     const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen, architecture })
     const { name } = file.sources[0]!
     const tokenizer = otherTokenizer ? await loadTokenizer(otherTokenizer) : tokenizerOf(file)
     const template = tokenizer && readTemplate(file.metadata, name, tokenizer)
-    const backend = await openBackend(backendName, backendOptions)
+    const backend = await openBackend(backendName, {
+      ...backendOptions,
+      lazyMemory: lazy ? lazyMemory : undefined,
+    })
     try {
-      const engine = await Engine.create(recorded.program, weightSource(file), backend, {
-        maxSeqLen: maxSeqLen ?? recorded.config.contextLength,
-        kvDType,
-      })
+      const { program } = recorded
+      const engineOptions = { maxSeqLen: maxSeqLen ?? recorded.config.contextLength, kvDType }
+      const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...engineOptions })
+      const memory = backend.memory?.(program, limits)
+      if (memory) checkFit({ name, program, memory, kvDType, maxSeqLen })
+      const engine = await Engine.create(program, weightSource(file), backend, engineOptions)
       return new Model({ name, recorded, tokenizer, template, backend, engine, kvDType })
     } catch (error) {
       await backend.dispose()

@@ -4,15 +4,18 @@ import type { Neighbours } from '../formats/llama2c.ts'
 import type { FormatName, ModelFile } from '../formats/model-file.ts'
 import { openModel } from '../formats/readers.ts'
 import { checkpointIn } from '../formats/safetensors.ts'
+import { isHubName } from '../hub/name.ts'
 import { blobSource } from '../io/blob.ts'
 import { namesBeside, namesIn, openFile } from '../io/file.ts'
 import { openUrl } from '../io/http.ts'
 import type { Source } from '../io/source.ts'
 import { builtinModel } from './builtin.ts'
+import { pulledPath } from './pull.ts'
 
 /**
  * A path, an http(s) URL (as a text, too), a file URL, a Blob such as a browser's File, the folder of a HuggingFace
- * checkpoint, or the name of the built-in model, `torchless-tiny`.
+ * checkpoint, the name of the built-in model, `torchless-tiny`, or that of a hub's model in the cache folder,
+ * `hf:OWNER/REPO:QUANT`.
  */
 export type ModelLocation = string | URL | Blob
 
@@ -21,7 +24,7 @@ export type ModelLocation = string | URL | Blob
  * UnsupportedModelError.
  */
 export async function openModelFile(given: ModelLocation, format?: FormatName): Promise<ModelFile> {
-  const location = await fileOf(resolve(given))
+  const location = await fileOf(await resolve(given))
   const source = await openSource(location)
   const beside: Neighbours = {
     open: name => openSource(sibling(location, name)),
@@ -39,8 +42,9 @@ function isRemote(location: string | URL): boolean {
   return location instanceof URL && location.protocol !== 'file:'
 }
 
-function resolve(given: ModelLocation): ModelLocation {
+async function resolve(given: ModelLocation): Promise<ModelLocation> {
   if (given === builtinModel.name) return builtinModel.location
+  if (typeof given === 'string' && isHubName(given)) return pulledPath(given)
   return typeof given === 'string' && /^https?:\/\//i.test(given) ? new URL(given) : given
 }
 
@@ -65,7 +69,7 @@ function inside(folder: string | URL): string | URL {
 
 /** Opens what is named, of whatever format it is. */
 export async function openSource(given: ModelLocation): Promise<Source> {
-  const location = await fileOf(resolve(given))
+  const location = await fileOf(await resolve(given))
   if (location instanceof Blob) return blobSource(location instanceof File ? location.name : 'blob', location)
   if (!(location instanceof URL)) return openFile(location)
   return location.protocol === 'file:' ? openFile(location) : openUrl(location)

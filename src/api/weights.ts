@@ -1,8 +1,8 @@
-// A model file's tensors as backends take them: read in pieces, or mapped where their files can be.
-import type { MappedWeights, WeightSource } from '../backends/backend.ts'
+// A model file's tensors as backends take them: read in pieces, mapped where their files can be, or open for native code.
+import type { MappedWeights, OpenWeights, WeightSource } from '../backends/backend.ts'
 import { SourceError } from '../errors.ts'
 import type { ModelFile } from '../formats/model-file.ts'
-import type { Mapping, Source } from '../io/source.ts'
+import type { Mapping, NativeFile, Source } from '../io/source.ts'
 
 export function weightSource(file: ModelFile): WeightSource {
   return {
@@ -11,6 +11,36 @@ export function weightSource(file: ModelFile): WeightSource {
       return { type, shape, bytes, read: (offset, length) => source.read(start + offset, length) }
     },
     map: () => mapWeights(file),
+    open: () => openWeights(file),
+  }
+}
+
+async function openWeights({ sources, tensors }: ModelFile): Promise<OpenWeights> {
+  const files = new Map<Source, NativeFile>()
+  const close = () => {
+    for (const file of files.values()) file.close()
+  }
+  try {
+    for (const source of sources) {
+      const file = await source.openNative?.()
+      if (file) files.set(source, file)
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+  const names = new Map(Array.from(files, ([{ name }, { handle }]) => [handle, name]))
+  return {
+    places(name) {
+      const tensor = tensors.get(name)!
+      const places = (tensor.slices ?? [tensor]).map(({ source, offset }) => {
+        const file = files.get(source)
+        return file && { file: file.handle, offset }
+      })
+      return places.every(place => place !== undefined) ? places : undefined
+    },
+    nameOf: file => names.get(file)!,
+    close,
   }
 }
 

@@ -18,6 +18,8 @@ export interface Limits extends PlanLimits {
   /** Blocks in each group's pool. */
   readonly poolBlocks: readonly number[]
   readonly kvDType: KvDType
+  /** Add up the squares of what matrices are multiplied with: see {@link Executable.inputSquares}. */
+  readonly collectSquares?: boolean
   /** Surround tensors with guard zones and check them after each step (a test aid): see `plan`. */
   readonly guard?: boolean
 }
@@ -36,6 +38,27 @@ export interface WeightSource {
   piece(name: string): WeightPiece
   /** Puts the pieces into native memory without reading them, where that can be done. */
   map?(): Promise<MappedWeights>
+  /** Opens the pieces' files for native code that reads them by itself, where that can be done. */
+  open?(): Promise<OpenWeights>
+}
+
+/** Files of weights, open for native code. */
+export interface OpenWeights {
+  /**
+   * Where a piece lies: one place, or one for each slice of its first dimension where these lie apart. Undefined if no file
+   * holds it as it is: it can only be read.
+   */
+  places(name: string): readonly FilePlace[] | undefined
+  /** The file's name, for messages. */
+  nameOf(file: number): string
+  /** Nothing may read there any more. */
+  close(): void
+}
+
+export interface FilePlace {
+  /** The handle of an open file. */
+  readonly file: number
+  readonly offset: number
 }
 
 /** Weights in native memory, as the files themselves rather than copies. */
@@ -104,10 +127,30 @@ export interface Roofline {
   readonly int8Rate: number
 }
 
+/** Of matrices that are multiplied with the same: sums of its squares over all steps, by column. */
+export interface InputSquares {
+  readonly weights: readonly string[]
+  /** `[matrices, columns]`: of a mixture, a matrix is an expert. */
+  readonly sums: Float64Array
+  /** `[matrices]` rows that were summed. */
+  readonly counts: Float64Array
+}
+
+/** Bytes of memory, without caches. */
+export interface MemoryNeeds {
+  readonly weights: number
+  readonly results: number
+  /** Least for weights where they stay on disk; undefined where they do already. */
+  readonly leastLazy: number | undefined
+  readonly available: number
+}
+
 /** A program made ready to run; the only asynchronous point between engine and hardware. */
 export interface Executable {
   /** Runs one step. Steps queue; an aborted one rejects with the signal's reason and leaves cache rows undefined. */
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits>
+  /** What was added up so far, between steps, if the limits asked for it; undefined where the backend cannot. */
+  inputSquares?(): readonly InputSquares[]
   /** Waits for the running step, then frees everything; later calls reject with DisposedError. */
   dispose(): Promise<void>
 }
@@ -119,6 +162,8 @@ export interface Backend {
   readonly stepTokens: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
+  /** What a program would take here, and what is left, in bytes; undefined where that is not known. */
+  memory?(program: Program, limits: Limits): MemoryNeeds | undefined
   /** Takes about a second, between steps; undefined where it is not known. */
   measure?(): Promise<Roofline>
   dispose(): Promise<void>

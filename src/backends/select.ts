@@ -19,6 +19,8 @@ export interface BackendInfo {
 export interface BackendOptions {
   /** CPU threads that compute. Default: the backend's choice. */
   readonly threads?: number | undefined
+  /** Bytes of memory for weights, which otherwise stay on disk. Default: all weights in memory. */
+  readonly lazyMemory?: number | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
   readonly notice?: ((line: string) => void) | undefined
 }
@@ -29,8 +31,14 @@ const backends: readonly {
   readonly open: (options: BackendOptions) => Promise<Backend>
 }[] = [
   { name: 'cpu', open: cpuBackend },
-  { name: 'reference', open: async () => referenceBackend() },
+  { name: 'reference', open: openReference },
 ]
+
+async function openReference({ lazyMemory }: BackendOptions): Promise<Backend> {
+  if (lazyMemory !== undefined)
+    throw new BackendUnavailableError('the reference backend holds all weights in memory: it cannot be lazy')
+  return referenceBackend()
+}
 
 export const backendNames: readonly BackendName[] = backends.map(({ name }) => name)
 

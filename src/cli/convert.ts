@@ -5,6 +5,7 @@ import { convertModel, type FormatName, type WritableFormat, writableFormats } f
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type ConvertFlags = TerminalOptions & { readonly format?: FormatName; readonly to?: WritableFormat }
@@ -37,10 +38,11 @@ async function convert(from: string, path: string, flags: ConvertFlags): Promise
     throw new UsageError(
       `convert: expected a name that ends in .gguf or .bin or has no ending (a folder), or --to, found ${path}`,
     )
+  const model = await localModel(from, terminal)
   const bar = terminal.progress('writing', 'MB')
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
   try {
-    await convertModel(from, path, {
+    await convertModel(model, path, {
       to,
       format: flags.format,
       signal: interruptSignal(),

@@ -1,13 +1,16 @@
 // `torchless inspect`: what a model file is, without loading its weights.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type FormatName, inspectModel, type ModelInspection, UnsupportedModelError } from '../api/index.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
+import { bytes } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type InspectFlags = TerminalOptions & {
   readonly tensors?: boolean
   readonly program?: boolean
   readonly format?: FormatName
+  readonly lazyMemory?: number
 }
 
 export function addInspectCommand(program: Command): void {
@@ -17,14 +20,21 @@ export function addInspectCommand(program: Command): void {
     .argument('<model>', 'model file')
     .option('--tensors', 'list the tensors')
     .option('--program', 'print the recorded program')
+    .addOption(
+      new Option('--lazy-memory <size>', 'memory for weights with --lazy (default: 1.5G)').argParser(bytes),
+    )
     .option('--json', 'one JSON value')
     .addHelpText('after', '\nExample:\n  $ torchless inspect model.gguf --tensors')
   addTerminalOptions(addFormatOption(command)).action(inspect)
 }
 
-async function inspect(path: string, flags: InspectFlags): Promise<void> {
+async function inspect(given: string, flags: InspectFlags): Promise<void> {
   const terminal = new Terminal(flags)
-  const { program, unsupported, ...found } = await inspectModel(path, { format: flags.format })
+  const path = await localModel(given, terminal)
+  const { program, unsupported, ...found } = await inspectModel(path, {
+    format: flags.format,
+    lazyMemory: flags.lazyMemory,
+  })
   if (flags.program && program === undefined)
     throw new UnsupportedModelError(unsupported ?? 'the model cannot be recorded')
   if (flags.json)
@@ -49,7 +59,7 @@ function describe(found: Found, unsupported: string | undefined): string {
       .map(([type, count]) => `${count} ${type}`)
       .join(', ')}`,
     memory
-      ? `memory:        ${size(memory.eager)} with a full context, ${size(memory.kvPerToken)} of it a token`
+      ? `memory:        ${size(memory.eager)} with a full context, ${size(memory.lazy)} with --lazy; ${size(memory.kvPerToken)} a token`
       : `not supported: ${unsupported}`,
     'metadata:',
     ...Object.entries(metadata).map(([key, value]) => `  ${key} = ${printValue(value)}`),

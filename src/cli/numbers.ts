@@ -20,6 +20,15 @@ export function real(least: number, most = Number.MAX_VALUE): (text: string) => 
   }
 }
 
+/** Bytes: `48M` or `1.5G`, in powers of 1024. */
+export function bytes(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([KMGT]?)B?$/i.exec(text.trim()) ?? []
+  const value = Math.floor(Number(digits) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
+  if (!(value >= 1 && Number.isSafeInteger(value)))
+    throw new InvalidArgumentError('Expected a size such as 48M or 1.5G.')
+  return value
+}
+
 /** `1,2,3` */
 export function tokenIds(text: string): number[] {
   return text.split(',').map(part => whole(0, 2 ** 31 - 1)(part.trim()))

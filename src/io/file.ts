@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
-import { fileMapper } from './map.ts'
+import { fileMapper, nativeOpener } from './map.ts'
 import { makeSource, reason, type Source } from './source.ts'
 
 /** One read call takes at most 2³¹-1 bytes. */
@@ -68,7 +68,7 @@ function fileSource(name: string, handle: FileHandle, size: number): Source {
     return bytes
   }
   const source = makeSource(name, size, read, () => handle.close())
-  return { ...source, map: fileMapper(name, handle, size) }
+  return { ...source, map: fileMapper(name, handle, size), openNative: nativeOpener(name, handle) }
 }
 
 async function readSome(name: string, handle: FileHandle, bytes: Uint8Array, at: number, offset: number) {

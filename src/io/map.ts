@@ -1,10 +1,10 @@
-// Files mapped into native memory: what a model's weights are used from, without copies.
+// Files as native code has them: mapped, which is what a model's weights are used from without copies, or open for reading.
 import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { BackendUnavailableError, DisposedError, SourceError } from '../errors.ts'
 import { type NativeLibrary, nativeLibrary } from '../ffi/library.ts'
 import { type NativeOs, nativeOs } from '../ffi/os.ts'
-import type { Mapping } from './source.ts'
+import type { Mapping, NativeFile } from './source.ts'
 
 /**
  * `Source.map` of a file that was found to have `size` bytes. The file is mapped once for all who ask, and unmapped
@@ -22,6 +22,26 @@ export function fileMapper(
     if (handle.fd < 0) throw new SourceError(name, 'was closed, and cannot be mapped any more')
     if (shared === undefined || shared.users === 0) shared = mapShared(nativeOs(library), name, handle, size)
     return shared && mappingOf(shared, name)
+  }
+}
+
+/** `Source.openNative` of a file. */
+export function nativeOpener(name: string, handle: FileHandle): () => Promise<NativeFile | undefined> {
+  return async () => {
+    const library = await usableLibrary()
+    if (library === undefined) return undefined
+    if (handle.fd < 0) throw new SourceError(name, 'was closed, and cannot be opened any more')
+    const os = nativeOs(library)
+    const opened = os.open(name, handle.fd)
+    if ('code' in opened) throw new SourceError(name, `cannot be opened: ${opened.problem}`)
+    let open = true
+    return {
+      handle: opened.handle,
+      close() {
+        if (open) os.close(opened.handle)
+        open = false
+      },
+    }
   }
 }
 

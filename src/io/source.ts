@@ -17,6 +17,11 @@ export interface Source {
    * where that cannot be; `read` always works. Each mapping is to be unmapped, also after the source is closed.
    */
   map?(): Promise<Mapping | undefined>
+  /**
+   * The file, for native code to read past the page cache. Undefined where that cannot be. Each is to be closed, also after
+   * the source is.
+   */
+  openNative?(): Promise<NativeFile | undefined>
   /** Frees the handle; reading afterwards fails. Closing twice is harmless. */
   close(): Promise<void>
 }
@@ -34,6 +39,13 @@ export interface Mapping {
   broken(): boolean
   /** Nothing may read the memory any more. Unmapping twice is harmless. */
   unmap(): void
+}
+
+/** A file that native code reads by itself. */
+export interface NativeFile {
+  readonly handle: number
+  /** Nothing may read it any more. */
+  close(): void
 }
 
 /** Bytes that are in memory already. They are not copied: leave them as they are while the source is in use. */

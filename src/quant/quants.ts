@@ -50,7 +50,7 @@ const scaleQ3 = u8(group.and(7).add(96))
   .sub(32)
 
 /** The 16 values of IQ4_NL and IQ4_XS: `kvalues_iq4nl` in ggml-common.h of ggml. */
-const nonLinear: Table = {
+export const nonLinear: Table = {
   name: 'iq4_values',
   values: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
 }
@@ -79,7 +79,7 @@ const powersOf3: Table = { name: 'powers_of_3', values: [1, 3, 9, 27, 81] }
 const ternary = u8(ternaryByte).mul(lookup(powersOf3, ternaryPlace)).and(255).mul(3).shr(8)
 
 /** Twice the 16 values of FP4 with 2 bits of exponent (OCP Microscaling Formats 1.0). */
-const fp4: Table = {
+export const fp4: Table = {
   name: 'fp4_values',
   values: [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12],
 }

@@ -11,7 +11,7 @@ const weightBytes = fixture.tensors.reduce((sum, { data }) => sum + data.length,
 const kvPerToken = 2 * 2 * 2 * 16 * 2
 
 test('a model that runs', async () => {
-  const { metadata, tensors, program, ...rest } = await inspectModel(await tinyBlob())
+  const { metadata, tensors, program, memory, ...rest } = await inspectModel(await tinyBlob())
   expect(rest).toEqual({
     format: 'gguf',
     architecture: 'llama',
@@ -19,9 +19,16 @@ test('a model that runs', async () => {
     parameters: 2 * 355 * 64 + 2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64) + 5 * 64,
     contextLength: 256,
     quantization: { F16: 16, F32: 5 },
-    memory: { eager: weightBytes + 256 * kvPerToken, kvPerToken },
     unsupported: undefined,
   })
+  expect(memory!.kvPerToken).toBe(kvPerToken)
+  // Besides weights and cache there are the results of 512 tokens; the widest are 128 numbers, and of 64 rows of logits 355.
+  const results = memory!.eager - weightBytes - 256 * kvPerToken
+  expect(results).toBeGreaterThan(512 * 128 * 4)
+  expect(results).toBeLessThan(20 * 512 * 128 * 4)
+  // All weights fit; each is read in whole blocks.
+  expect(memory!.lazy).toBeGreaterThan(memory!.eager)
+  expect(memory!.lazy).toBeLessThan(memory!.eager + 21 * 8192)
   expect(metadata).toMatchObject({ 'general.name': 'torchless fixture', 'llama.block_count': 2 })
   expect(tensors.map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes }))).toEqual(
     fixture.tensors.map(({ name, type, shape, data }) => ({ name, type, shape, bytes: data.length })),
@@ -39,16 +46,31 @@ test('offsets are where the data lies in the file', async () => {
 })
 
 test('a tensor with two uses needs memory once', async () => {
-  const { metadata, tensors } = tinyLlama({ ...fixtures.tied, seed: 1 })
-  const file = await ggufBytes({ metadata, tensors })
-  const { memory } = await inspectModel(new Blob([Uint8Array.from(file)]))
-  const bytes = tensors.reduce((sum, { data }) => sum + data.length, 0)
-  expect(memory).toEqual({ eager: bytes + 256 * kvPerToken, kvPerToken })
+  const [one, two] = await Promise.all(
+    [fixtures.tied, { ...fixtures.tied, tied: false }].map(async options => {
+      const { metadata, tensors } = tinyLlama({ ...options, seed: 1 })
+      const file = await ggufBytes({ metadata, tensors })
+      const { memory } = await inspectModel(new Blob([Uint8Array.from(file)]))
+      return memory!.eager - tensors.reduce((sum, { data }) => sum + data.length, 0)
+    }),
+  )
+  expect(one).toBe(two)
 })
 
 test('a window holds the cache down', async () => {
+  const { memory: full } = await inspectModel(await tinyBlob())
   const { memory } = await inspectModel(await tinyBlob({ 'llama.attention.sliding_window': 100 }))
-  expect(memory).toEqual({ eager: weightBytes + 100 * kvPerToken, kvPerToken })
+  expect(memory!.kvPerToken).toBe(kvPerToken)
+  expect(full!.eager - memory!.eager).toBe(156 * kvPerToken)
+})
+
+test('lazy mode takes the memory that it is given, or the least that is possible', async () => {
+  const eager = (await inspectModel(await tinyBlob())).memory!.eager
+  const [least, some] = await Promise.all(
+    [1, 80_000].map(async lazyMemory => (await inspectModel(await tinyBlob(), { lazyMemory })).memory!.lazy),
+  )
+  expect(least).toBeLessThan(some!)
+  expect(eager - some!).toBeGreaterThan(weightBytes - 80_000 - 5 * 64 * 4)
 })
 
 test('metadata is plain JSON, long arrays cut', async () => {

@@ -104,12 +104,34 @@ describe('run', () => {
   })
 })
 
+it('with weights on disk the text is the same', async () => {
+  const args = ['the world', '--temperature', '0', '--max-tokens', '20']
+  const { out } = await torchless([model, ...args])
+  for (const flags of [['--lazy'], ['--lazy-memory', '64K']]) {
+    const lazy = await torchless([model, ...args, ...flags])
+    expect({ code: lazy.code, out: lazy.out }).toEqual({ code: 0, out })
+  }
+})
+
 describe('mistakes end with one line and an exit code', () => {
   const cases: [string, () => string[], number, RegExp][] = [
     ['unknown flag', () => [model, 'x', '--nonsense'], 2, /nonsense/],
     ['number out of range', () => [model, 'x', '--temperature', '-1'], 2, /temperature/],
     ['no number', () => [model, 'x', '--top-k', 'many'], 2, /top-k/],
     ['unknown backend', () => [model, 'x', '--backend', 'abacus'], 2, /backend/],
+    ['no size', () => [model, 'x', '--lazy-memory', '48X'], 2, /lazy-memory.*48M or 1\.5G/],
+    [
+      'too little memory',
+      () => [model, 'x', '--lazy-memory', '1K'],
+      2,
+      /lazyMemory: expected at least \d+ bytes/,
+    ],
+    [
+      'a context that no machine holds',
+      () => [model, 'x', '--max-seq-len', '1000000000'],
+      1,
+      /needs \d+ MiB of memory .* what would fit: a context of \d+ tokens/,
+    ],
     ['missing file', () => ['missing.gguf', 'x'], 1, /missing\.gguf: no such file/],
     [
       'prompt too long',
@@ -145,6 +167,9 @@ describe('other commands', () => {
     const found = JSON.parse((await torchless(['inspect', model, '--json'])).out)
     expect(found).toMatchObject({ format: 'gguf', architecture: 'llama', contextLength: expect.any(Number) })
     expect(found.memory.kvPerToken).toBeGreaterThan(0)
+    expect(found.memory.eager).toBeGreaterThan(0)
+    const less = JSON.parse((await torchless(['inspect', model, '--json', '--lazy-memory', '64K'])).out)
+    expect(less.memory.lazy).toBeLessThan(found.memory.lazy)
     expect(found.metadata['general.architecture']).toBe('llama')
     expect(found.tensors[0]).toEqual({
       name: expect.any(String),

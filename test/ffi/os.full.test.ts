@@ -1,6 +1,6 @@
 // What the native library says of the machine, and the address space that it hands out.
 import { mkdir, writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildNative } from '../../src/ffi/build.ts'
@@ -75,6 +75,65 @@ describe.runIf(process.platform === 'linux')('the quota of a control group', () 
     ],
   ])('%s', async (_, expected, files) => {
     expect(await quota(files)).toBe(expected)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('memory that is left', () => {
+  let next = 0
+  const left = async (files: Record<string, string>) => {
+    const root = join(places.folder, `memory${next++}`)
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
+    return library.func('tl_available_memory', 'u64', ['text'])(root)
+  }
+  const meminfo = { '/proc/meminfo': 'MemTotal:  2000 kB\nMemFree:  100 kB\nMemAvailable:   1000 kB\n' }
+  const group = '/sys/fs/cgroup/a'
+
+  test.each<[string, number, Record<string, string>]>([
+    ['nothing there', 0, {}],
+    ['no limit', 1_024_000, { ...meminfo, '/proc/self/cgroup': '0::/a\n', [`${group}/memory.max`]: 'max\n' }],
+    [
+      'a limit, to which pages of files do not count',
+      500_000 - 300_000 + 150_000,
+      {
+        ...meminfo,
+        '/proc/self/cgroup': '0::/a/b\n',
+        [`${group}/memory.max`]: '500000\n',
+        [`${group}/memory.current`]: '300000\n',
+        [`${group}/memory.stat`]: 'anon 150000\nfile 150000\ninactive_file 100000\nactive_file 50000\n',
+      },
+    ],
+    [
+      'a limit that is reached',
+      1,
+      {
+        ...meminfo,
+        '/proc/self/cgroup': '0::/a\n',
+        [`${group}/memory.max`]: '500000\n',
+        [`${group}/memory.current`]: '500000\n',
+      },
+    ],
+    [
+      'version 1',
+      200_000,
+      {
+        ...meminfo,
+        '/proc/self/cgroup': '4:memory:/m\n',
+        '/sys/fs/cgroup/memory/m/memory.limit_in_bytes': '300000\n',
+        '/sys/fs/cgroup/memory/m/memory.usage_in_bytes': '150000\n',
+        '/sys/fs/cgroup/memory/m/memory.stat': 'total_inactive_file 50000\n',
+      },
+    ],
+  ])('%s', async (_, expected, files) => {
+    expect(await left(files)).toBe(expected)
+  })
+
+  test('here: some, and no more than there is', () => {
+    const { availableMemory } = nativeOs(library)
+    expect(availableMemory()).toBeGreaterThan(2 ** 20)
+    expect(availableMemory()).toBeLessThanOrEqual(totalmem())
   })
 })
 

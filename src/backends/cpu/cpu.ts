@@ -1,18 +1,22 @@
 // The CPU backend: native kernels over mapped weights. A whole step is one foreign call, beside the event loop.
 import { cpus, totalmem } from 'node:os'
-import { BackendUnavailableError, DisposedError } from '../../errors.ts'
+import { BackendUnavailableError, DisposedError, SourceError } from '../../errors.ts'
 import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
 import { checkGuards, PATTERN } from '../../graph/guard.ts'
 import { columns, type Program } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
-import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
+import type { Backend, Batch, Executable, InputSquares, Limits, Logits, Want } from '../backend.ts'
+import { emptySquares } from '../squares.ts'
 import { flatten } from './flatten.ts'
-import { type CpuLibrary, cpuLibrary } from './library.ts'
+import { lazyWeights } from './lazy.ts'
+import { leastLazyMemory } from './lazy-plan.ts'
+import { type CpuLibrary, cpuLibrary, UNREADABLE } from './library.ts'
+import { programMemory } from './memory.ts'
 import { type NativeWeights, nativeWeights } from './weights.ts'
 
 const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
-const STEP_TOKENS = 512
+export const STEP_TOKENS = 512
 const MEASURED_SECONDS = 0.25
 /**
  * Steps of less work, in bytes of weights times tokens, take a millisecond or two, and are not worth the two changes of thread of a
@@ -25,17 +29,19 @@ const SHORT_TURN = 5
 export interface CpuOptions {
   /** Threads that compute. Default: the least of physical cores, allowed processors and the control group's quota. */
   readonly threads?: number | undefined
+  /** Bytes of memory for weights, which otherwise stay on disk. Default: all weights in memory. */
+  readonly lazyMemory?: number | undefined
   /** Told in one line before the native library is built. */
   readonly notice?: ((line: string) => void) | undefined
 }
 
 /** Rejects with BackendUnavailableError where there is no native library and none can be built. */
-export async function cpuBackend({ threads, notice }: CpuOptions = {}): Promise<Backend> {
-  return cpuBackendOf(await nativeLibrary({ notice }), threads)
+export async function cpuBackend({ threads, lazyMemory, notice }: CpuOptions = {}): Promise<Backend> {
+  return cpuBackendOf(await nativeLibrary({ notice }), threads, lazyMemory)
 }
 
 /** The backend of one build of the native library. */
-export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
+export function cpuBackendOf(native: NativeLibrary, threads?: number, lazyMemory?: number): Backend {
   const library = cpuLibrary(native)
   const team = threads ?? library.os.defaultThreads()
   const model = cpus()[0]?.model.trim() || process.arch
@@ -48,13 +54,21 @@ export function cpuBackendOf(native: NativeLibrary, threads?: number): Backend {
     },
     stepTokens: STEP_TOKENS,
     async compile(program, source, limits) {
-      const weights = await nativeWeights(program, source, library.os, limits.guard === true)
+      const weights = await (lazyMemory === undefined
+        ? nativeWeights(program, source, library.os, limits.guard === true)
+        : lazyWeights(program, source, library.os, lazyMemory))
       try {
         return new CpuExecutable(library, program, weights, limits, team)
       } catch (error) {
         weights.release()
         throw error
       }
+    },
+    memory(program, limits) {
+      const available = library.os.availableMemory()
+      if (available === 0) return undefined
+      const leastLazy = lazyMemory === undefined ? leastLazyMemory(program) : undefined
+      return { ...programMemory(library, program, limits, lazyMemory), leastLazy, available }
     },
     measure: () =>
       inTurn(async () => ({
@@ -107,12 +121,13 @@ class CpuExecutable implements Executable {
     this.#guarded = limits.guard === true
     this.#plan = plan(program, limits, this.#guarded ? GUARD_BYTES : 0)
     const addresses = ({ name }: { name: string }) => weights.addresses(name)
-    const list = flatten(program, { plan: this.#plan, limits, threads, addresses })
+    const list = flatten(program, { plan: this.#plan, limits, threads, addresses, lazy: weights.lazy })
     this.#handle = library.compile(list, list.length)
     if (this.#handle === 0)
       throw new BackendUnavailableError(
         `the cpu backend cannot have the memory that it needs: ${this.#plan.bytes} bytes of results, and address space for its caches`,
       )
+    if (limits.collectSquares) library.collectSquares(this.#handle)
   }
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
@@ -120,6 +135,15 @@ class CpuExecutable implements Executable {
     const step = inTurn(() => this.#run(batch, want, signal))
     this.#last = step.catch(() => {})
     return step
+  }
+
+  inputSquares(): readonly InputSquares[] {
+    if (this.#disposed) throw new DisposedError('executable')
+    return this.#program.ops.flatMap((op, i) => {
+      const squares = emptySquares(op)
+      if (squares) this.#library.squares(this.#handle, i, squares.sums, squares.counts)
+      return squares ?? []
+    })
   }
 
   async dispose(): Promise<void> {
@@ -139,22 +163,30 @@ class CpuExecutable implements Executable {
     if (this.#guarded) this.#library.fillArena(this.#handle, PATTERN)
 
     const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
-    const short = this.#weights.bytes * tokens.length <= SHORT_WORK
+    // Who waits for a disk must not keep JavaScript waiting.
+    const { bytes, lazy } = this.#weights
+    const short = lazy === undefined && bytes * tokens.length <= SHORT_WORK
     if (short) await eventLoopTurn()
     const stop = () => this.#library.stop(this.#handle)
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop)
     try {
-      const stopped = short
+      const outcome = short
         ? this.#library.stepAtOnce(this.#handle, top)
         : await this.#library.step(this.#handle, top)
-      if (stopped !== 0) throw signal?.reason
+      if (outcome === UNREADABLE) throw this.#readError()
+      if (outcome !== 0) throw signal?.reason
     } finally {
       signal?.removeEventListener('abort', stop)
     }
     this.#weights.check()
     if (this.#guarded) this.#checkGuards(tokens.length, rows.length)
     return this.#result(rows.length, want)
+  }
+
+  #readError(): SourceError {
+    const { file, problem } = this.#library.readProblem(this.#handle)
+    return new SourceError(this.#weights.nameOf!(file), problem)
   }
 
   #result(rows: number, want: Want): Logits {

@@ -16,6 +16,7 @@ import {
 import type { Plan } from '../../graph/plan.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
 import type { Limits } from '../backend.ts'
+import type { LazyPlan, MatmulPiece, Run } from './lazy-plan.ts'
 import { ABI_VERSION } from './library.ts'
 
 /** In the order of `OpKind` in native/program.h. */
@@ -43,7 +44,7 @@ const kinds: readonly OpKind[] = [
 const activations: readonly Activation[] = ['silu', 'gelu', 'sigmoid']
 
 /** In the order of `Type` in native/program.h. */
-const types: readonly QuantName[] = [
+export const nativeTypes: readonly QuantName[] = [
   'F32',
   'F16',
   'BF16',
@@ -80,11 +81,14 @@ export interface FlattenOptions {
   readonly threads: number
   /** Where a weight lies: one address, or one for each slice of its first dimension. */
   readonly addresses: (weight: Weight) => readonly number[]
+  /** How weights come from disk, if they do. */
+  readonly lazy?: LazyPlan | undefined
 }
 
 /**
  * header: abi, threads, maxTokens, maxRows, maxSequences, maxBlocks, kv, arena bytes, logits tensor;
- * count, then caches; count, then rope tables; count, then operations.
+ * count, then caches; count, then rope tables; count, then operations; count, then reads of lazy weights; count, then
+ * their experts, and memory for these; 1 if weights are lazy.
  */
 export function flatten(program: Program, options: FlattenOptions): Float64Array {
   return new Flattener(program, options).list()
@@ -101,10 +105,12 @@ class Flattener {
   }
 
   list(): Float64Array {
-    const { limits, plan, threads } = this.#options
+    const { limits, plan, threads, lazy } = this.#options
     const { caches, ops, logits } = this.#program
     // Operations first: they name the rope tables.
-    const flatOps = ops.flatMap(op => this.#op(op))
+    const runs = lazy?.runs ?? ops.map(op => ({ op }))
+    const flatOps = runs.flatMap(run => this.#run(run))
+    const reads = lazy?.reads ?? []
     return Float64Array.from([
       ABI_VERSION,
       threads,
@@ -119,37 +125,70 @@ class Flattener {
       ...caches.flatMap(cache => this.#cache(cache)),
       this.#ropes.length,
       ...this.#ropes.flatMap(({ params, divisors }) => this.#rope(params, divisors)),
-      ops.length,
+      runs.length,
       ...flatOps,
+      reads.length,
+      ...reads.flatMap(({ op, file, offset, bytes, needed, to, kept, after }) => [
+        ...[op, file, offset, bytes, needed, to, Number(kept), after],
+      ]),
+      ...this.#experts(),
+      Number(lazy !== undefined),
     ])
   }
 
-  #op(op: Op): number[] {
-    const code = kinds.indexOf(op.kind)
-    if (code < 0) throw new UnsupportedModelError(`the cpu backend does not know the operation ${op.kind}`)
+  /** Count, then matrices that are read when they are chosen; the memory for them. */
+  #experts(): number[] {
+    const { experts = [], slots = { start: 0, bytes: 0, count: 0 } } = this.#options.lazy ?? {}
+    const list = experts.flatMap(({ route, op, rows, slabRows, rowBytes, places }) => [
+      ...[route, op, rows, slabRows, rowBytes, places.length],
+      ...places.flatMap(({ file, offset }) => [file, offset]),
+    ])
+    return [experts.length, ...list, slots.start, slots.bytes, slots.count]
+  }
+
+  /** An operation as it runs: whole, or a piece of it. */
+  #run(run: Run): number[] {
+    const { op, piece } = run
+    if (piece !== undefined && op.kind === 'matmul')
+      return this.#op(op, [op.outputs[piece.part]!], this.#matmul(op, [piece]))
+    return this.#op(op, op.outputs, this.#specifics(run))
+  }
+
+  #op({ kind, inputs }: Op, outputs: readonly Tensor[], specifics: readonly number[]): number[] {
+    const code = kinds.indexOf(kind)
+    if (code < 0) throw new UnsupportedModelError(`the cpu backend does not know the operation ${kind}`)
     return [
       code,
-      op.inputs.length,
-      ...op.inputs.flatMap(tensor => this.#tensor(tensor)),
-      op.outputs.length,
-      ...op.outputs.flatMap(tensor => this.#tensor(tensor)),
-      ...this.#specifics(op),
+      inputs.length,
+      ...inputs.flatMap(tensor => this.#tensor(tensor)),
+      outputs.length,
+      ...outputs.flatMap(tensor => this.#tensor(tensor)),
+      ...specifics,
     ]
   }
 
-  #specifics(op: Op): number[] {
+  /** Of all parts, or of some of their rows. */
+  #matmul(op: Op<'matmul'>, pieces?: readonly MatmulPiece[]): number[] {
+    const { norm, parts, residual } = matmulOperands(op)
+    const wanted = pieces ?? parts.map((_, part) => ({ part, from: 0, rows: undefined, address: undefined }))
+    return [
+      ...this.#weight(norm?.gain),
+      norm?.eps ?? 0,
+      residual ? 1 : 0,
+      ...wanted.flatMap(({ part, from, rows, address }) => {
+        const { weight, bias } = parts[part]!
+        const taken = rows === undefined ? weight : { ...weight, shape: [rows, weight.shape.at(-1)!] }
+        return [...this.#weight(taken, address), ...this.#weight(bias), from]
+      }),
+    ]
+  }
+
+  #specifics({ op, address, table, matrices }: Run): number[] {
     switch (op.kind) {
       case 'embed':
-        return [...this.#weight(op.weights[0]), op.params.scale ?? 1]
-      case 'matmul': {
-        const { norm, parts, residual } = matmulOperands(op)
-        return [
-          ...this.#weight(norm?.gain),
-          norm?.eps ?? 0,
-          residual ? 1 : 0,
-          ...parts.flatMap(({ weight, bias }) => [...this.#weight(weight), ...this.#weight(bias)]),
-        ]
-      }
+        return [...this.#weight(op.weights[0]), op.params.scale ?? 1, table?.file ?? 0, table?.offset ?? 0]
+      case 'matmul':
+        return this.#matmul(op)
       case 'rmsNorm':
         return [...this.#weight(op.weights[0]), op.params.eps]
       case 'rope':
@@ -175,7 +214,7 @@ class Flattener {
         return [op.params.cap]
       case 'matmulHeads': {
         const { heads, stride, first, rows, transposed } = op.params
-        return [...this.#weight(op.weights[0]), heads, stride, first, rows, Number(transposed)]
+        return [...this.#weight(op.weights[0], address), heads, stride, first, rows, Number(transposed)]
       }
       case 'route': {
         const { scores, groups, used, normalize, scale } = op.params
@@ -186,7 +225,10 @@ class Flattener {
       case 'matmulExperts': {
         const { used, sum } = op.params
         const experts = op.weights[0]!.shape[0]!
-        const parts = op.weights.flatMap(weight => [...this.#weight(weight), ...this.#slices(weight)])
+        const parts = op.weights.flatMap((weight, part) => {
+          const lazy = matrices?.[part]
+          return [...this.#weight(weight), ...(lazy === undefined ? [-1, ...this.#slices(weight)] : [lazy])]
+        })
         return [used, Number(sum), experts, ...parts]
       }
       case 'rows':
@@ -203,16 +245,16 @@ class Flattener {
     return [this.#options.plan.offsets[tensor.id]!, columns(tensor), tensor.shape[0] === 'R' ? 1 : 0]
   }
 
-  /** Address (0 for none), type, rows, columns, bytes of a row. */
-  #weight(weight: Weight | undefined): number[] {
+  /** Address (0 for none, `address` if it is another than usual), type, rows, columns, bytes of a row. */
+  #weight(weight: Weight | undefined, address?: number): number[] {
     if (!weight) return [0, 0, 0, 0, 0]
     const type = weight.type as QuantName
     const width = weight.shape.at(-1)!
     const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-    const code = types.indexOf(type)
+    const code = nativeTypes.indexOf(type)
     if (code < 0)
       throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
-    return [this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
+    return [address ?? this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
   }
 
   /** The address of each slice of the first dimension. */

@@ -2,10 +2,13 @@
 import { BackendUnavailableError } from '../../errors.ts'
 import type { NativeLibrary } from '../../ffi/library.ts'
 import type { Address } from '../../ffi/native.ts'
-import { type NativeOs, nativeOs } from '../../ffi/os.ts'
+import { MESSAGE_BYTES, type NativeOs, nativeOs, textOf } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 3
+export const ABI_VERSION = 4
+
+/** What `step` answers where weights on disk cannot be read. */
+export const UNREADABLE = 2
 
 export interface CpuLibrary {
   /** Instruction-set level: `avx512`. */
@@ -13,6 +16,8 @@ export interface CpuLibrary {
   readonly os: NativeOs
   /** An executable, or 0 if memory is short or the list does not parse. */
   compile(program: Float64Array, length: number): Address
+  /** Bytes that an executable would take besides weights and caches, which need not exist yet. */
+  memory(program: Float64Array, length: number): number
   setBatch(
     executable: Address,
     ...inputs: [
@@ -29,15 +34,19 @@ export interface CpuLibrary {
       copyCount: number,
     ]
   ): void
-  /** Beside JavaScript; answers 0, or 1 if it was stopped. `want`: 0 for whole rows, else ids of each. */
+  /** Beside JavaScript; answers 0, 1 if it was stopped, or UNREADABLE. `want`: 0 for whole rows, else ids of each. */
   step(executable: Address, want: number): Promise<number>
   /** The same while JavaScript waits. */
   stepAtOnce(executable: Address, want: number): number
+  /** After a step that answered 2: the file, and what is wrong with it. */
+  readProblem(executable: Address): { readonly file: Address; readonly problem: string }
   stop(executable: Address): void
   /** `ids` may be null where whole rows were wanted. */
   result(executable: Address, ids: Int32Array | null, values: Float32Array): void
   readArena(executable: Address, out: Uint8Array, offset: number, length: number): void
   fillArena(executable: Address, word: number): void
+  collectSquares(executable: Address): void
+  squares(executable: Address, op: number, sums: Float64Array, counts: Float64Array): void
   free(executable: Address): void
   /** Bytes a second. */
   measureRead(threads: number, seconds: number): Promise<number>
@@ -59,10 +68,12 @@ function declare(library: NativeLibrary): CpuLibrary {
   if (abi !== ABI_VERSION)
     throw new BackendUnavailableError(`${library.path}: expected ABI ${ABI_VERSION}, found ${abi}`)
   const list = 'bytes' as const
+  const readProblem = library.func('tl_read_problem', 'address', ['address', 'bytes', 'i32'])
   return {
     level: library.level,
     os: nativeOs(library),
     compile: library.func('tl_compile', 'address', [list, 'i64']),
+    memory: library.func('tl_memory', 'f64', [list, 'i64']),
     setBatch: library.func('tl_set_batch', 'void', [
       'address',
       ...([list, list, list, list, list, list, list, list] as const),
@@ -70,10 +81,17 @@ function declare(library: NativeLibrary): CpuLibrary {
     ]),
     step: library.async('tl_step', 'i32', ['address', 'i32']),
     stepAtOnce: library.func('tl_step', 'i32', ['address', 'i32']),
+    readProblem(executable) {
+      const message = new Uint8Array(MESSAGE_BYTES)
+      const file = readProblem(executable, message, MESSAGE_BYTES)
+      return { file, problem: textOf(message) }
+    },
     stop: library.func('tl_stop', 'void', ['address']),
     result: library.func('tl_result', 'void', ['address', list, list]),
     readArena: library.func('tl_read_arena', 'void', ['address', list, 'i64', 'i64']),
     fillArena: library.func('tl_fill_arena', 'void', ['address', 'i32']),
+    collectSquares: library.func('tl_collect_squares', 'void', ['address']),
+    squares: library.func('tl_squares', 'void', ['address', 'i32', list, list]),
     free: library.func('tl_free', 'void', ['address']),
     measureRead: library.async('tl_measure_read', 'f64', ['i32', 'f64']),
     measureInt8: library.async('tl_measure_int8', 'f64', ['i32', 'f64']),
