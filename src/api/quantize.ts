@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { RequantizerOptions } from '../backends/cpu/quantize.ts'
 import type { Metadata, ModelFile } from '../formats/model-file.ts'
 import { withRopeLayout } from '../formats/rope-rows.ts'
+import { asGguf } from '../formats/safetensors.ts'
 import { fileTypeOf, type MixedModel, type MixName, mixedTypes, mixNames } from '../quant/mixes.ts'
 import { type ConvertOptions, type WritableFormat, writeModel } from './convert.ts'
 import { type ImportanceMatrix, loadImportance } from './importance.ts'
@@ -55,7 +56,7 @@ export async function quantizeModel(
   const file = await openModelFile(location, format)
   try {
     const matrix = importance === undefined ? undefined : await loadImportance(importance, file.tensors)
-    const smaller = await requantized(to === 'gguf' ? withRopeLayout(file, 'adjacent') : file, {
+    const smaller = await requantized(to === 'gguf' ? withRopeLayout(asGguf(file), 'adjacent') : file, {
       types: mixedTypes(type, mixedModel(file, matrix !== undefined)),
       importance: matrix?.tensors,
       ...computing,

@@ -21,7 +21,7 @@ export function addBenchCommand(program: Command): void {
   const command = program
     .command('bench')
     .description('prompt and generation speed: median and spread of several runs')
-    .argument('<model>', 'model file')
+    .argument('<model>', 'model file, or the folder of one')
     .option('-p <tokens>', 'tokens of the prompt; 0: none', whole(0), 512)
     .option('-n <tokens>', 'tokens to generate; 0: none', whole(0), 128)
     .option('-d <tokens>', 'tokens in the context before', whole(0), 0)

@@ -21,7 +21,7 @@ export function addConvertCommand(program: Command): void {
   const command = program
     .command('convert')
     .description('write a model in another format; tensors stay as they are')
-    .argument('<in>', 'model file')
+    .argument('<in>', 'model file, or the folder of one')
     .argument(
       '<out>',
       'what to write: NAME.gguf, NAME.bin for the native format, or a folder for safetensors',

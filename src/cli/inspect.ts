@@ -17,7 +17,7 @@ export function addInspectCommand(program: Command): void {
   const command = program
     .command('inspect')
     .description('metadata, architecture, quantization and memory of a model')
-    .argument('<model>', 'model file')
+    .argument('<model>', 'model file, or the folder of one')
     .option('--tensors', 'list the tensors')
     .option('--program', 'print the recorded program')
     .addOption(

@@ -22,7 +22,7 @@ export function addLogitsCommand(program: Command): void {
   const command = program
     .command('logits')
     .description('logits after the last token, or after each')
-    .argument('<model>', 'model file')
+    .argument('<model>', 'model file, or the folder of one')
     .option('--tokens <list>', 'token ids, as they are: 1,2,3', tokenIds)
     .option('--prompt <text>', 'a text instead')
     .option('--all', 'every position, not only the last')

@@ -13,7 +13,7 @@ export function addPerplexityCommand(program: Command): void {
   const command = program
     .command('perplexity')
     .description('perplexity of a text, measured as llama-perplexity does')
-    .argument('<model>', 'model file')
+    .argument('<model>', 'model file, or the folder of one')
     .requiredOption('--file <path>', 'the text')
     .option('--ctx <n>', 'tokens in a window (default: 512, or the context if shorter)', whole(4))
     .option('--json', 'one JSON value: ppl and the number of tokens scored')

@@ -3,7 +3,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { tokenizerOf } from '../../src/api/tokenizer.ts'
 import { bytesWritten } from '../../src/formats/contents.ts'
+import { storedValues } from '../../src/formats/gguf/values.ts'
 import { openGguf } from '../../src/formats/gguf.ts'
 import type { ModelFile } from '../../src/formats/model-file.ts'
 import { checkpointFiles, checkpointIn, looksIndex, openSafetensors } from '../../src/formats/safetensors.ts'
@@ -16,10 +18,13 @@ import {
 } from '../../src/index.ts'
 import { bytesSource } from '../../src/io/source.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
+import { tokenizerFromGguf } from '../../src/tokenizer/gguf.ts'
+import { hfTokenizerFiles } from '../../src/tokenizer/hf-files.ts'
 import { rejection } from '../api/tiny.ts'
 import { familyNames } from '../fixtures/families.ts'
 import { familyGoldens, llamaGoldens } from '../fixtures/load.ts'
 import { fixtureBytes } from '../fixtures/models.ts'
+import { vocabularies } from '../fixtures/vocab.ts'
 import { temporaryFolder } from '../support/fixture-file.ts'
 import { expectGolden } from '../support/golden.ts'
 import {
@@ -329,7 +334,65 @@ describe('experts', () => {
   })
 })
 
-test('a model without a name for itself in a folder of anything', async () => {
+describe('what lies beside the weights', () => {
+  const { metadata } = storedValues(vocabularies.bpe().metadata)
+  const files = Object.fromEntries(
+    Object.entries(hfTokenizerFiles(metadata)).map(([name, text]) => [
+      name,
+      JSON.parse(text as string) as unknown,
+    ]),
+  )
+  const config = files['tokenizer_config.json'] as Record<string, unknown>
+  const withFiles = (more: RawFolder) => open({ ...configured({}), ...files, ...more })
+
+  test('the tokenizer, and all ids that end a generation', async () => {
+    const file = await withFiles({
+      'generation_config.json': { eos_token_id: [4, 5], temperature: 0.5, top_k: 7 },
+    })
+    const tokenizer = tokenizerOf(file)!
+    expect(tokenizer.encode('Hello world')).toEqual(tokenizerFromGguf(metadata, 'm').encode('Hello world'))
+    expect([4, 5].every(id => tokenizer.endOfGeneration.has(id))).toBe(true)
+    expect(file.metadata.get('general.sampling.temp')).toBe(0.5)
+    expect(file.metadata.get('general.sampling.top_k')).toBe(7)
+    const ends = ['eos', 'eot', 'eom'].map(name => file.metadata.get(`tokenizer.ggml.${name}_token_id`))
+    expect(ends).toEqual(expect.arrayContaining([4, 5]))
+  })
+
+  test('chat templates, of which a file of its own comes first', async () => {
+    const both = [
+      { name: 'default', template: 'A' },
+      { name: 'tool_use', template: 'B' },
+    ]
+    const settings = { 'tokenizer_config.json': { ...config, chat_template: both } }
+    const one = await withFiles(settings)
+    expect(one.metadata.get('tokenizer.chat_template')).toBe('A')
+    expect(one.metadata.get('tokenizer.chat_template.tool_use')).toBe('B')
+    const other = await withFiles({ ...settings, 'chat_template.jinja': new TextEncoder().encode('C') })
+    expect(other.metadata.get('tokenizer.chat_template')).toBe('C')
+  })
+
+  test('a token that is said not to be there is not taken from config.json', async () => {
+    const settings = { 'tokenizer_config.json': { ...config, bos_token: null, pad_token: undefined } }
+    const ids = { ...tinyConfig, bos_token_id: 3, pad_token_id: 4 }
+    const file = await withFiles({ ...settings, 'config.json': ids })
+    expect(file.metadata.has('tokenizer.ggml.bos_token_id')).toBe(false)
+    expect(file.metadata.get('tokenizer.ggml.padding_token_id')).toBe(4)
+  })
+
+  test('files that are no JSON', async () => {
+    for (const name of ['config.json', 'tokenizer.json', 'generation_config.json']) {
+      const error = await rejection(withFiles({ [name]: new TextEncoder().encode('{"a": ') }))
+      expect(error).toBeInstanceOf(ModelFormatError)
+      expect(String(error)).toMatch(new RegExp(`${name}: the file: expected JSON in UTF-8`))
+    }
+  })
+
+  test('no tokenizer: ids go in and come out', async () => {
+    expect(tokenizerOf(await open(configured({})))).toBeUndefined()
+  })
+})
+
+test('a folder of nothing', async () => {
   const path = join(folder, 'empty')
   await mkdir(path)
   const error = await rejection(loadModel(path))
