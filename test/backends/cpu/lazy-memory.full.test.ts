@@ -47,7 +47,16 @@ async function run({
   decoded,
 }: Omit<Run, 'lazyMemory'> & { lazyMemory?: number | '' | undefined }) {
   const script = join(import.meta.dirname, 'memory.child.ts')
-  const args = ['--expose-gc', '--import', 'tsx', script, path, ...[lazyMemory, prompt, decoded].map(String)]
+  // A small nursery: JavaScript's young objects are not what is measured.
+  const args = [
+    '--expose-gc',
+    '--max-semi-space-size=2',
+    '--import',
+    'tsx',
+    script,
+    path,
+    ...[lazyMemory, prompt, decoded].map(String),
+  ]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   return JSON.parse(stdout) as { growth: number; seconds: number; cache: number }
 }
