@@ -2,6 +2,7 @@
 // other host sees. Knows nothing of folders.
 import * as z from 'zod'
 import { SourceError } from '../errors.ts'
+import { discard } from '../io/http.ts'
 import { reason } from '../io/source.ts'
 import type { HubName } from './name.ts'
 import type { HubSettings } from './settings.ts'
@@ -197,10 +198,10 @@ export class HubClient {
       if (own) version ??= versionIn(response)
       if (!REDIRECTS.includes(response.status)) {
         if ([200, 206, 416].includes(response.status)) return { response, version }
-        await response.body?.cancel()
+        await discard(response)
         throw this.refusal(url, response)
       }
-      await response.body?.cancel()
+      await discard(response)
       url = this.target(url, response.headers.get('location'))
     }
     throw this.error(`the hub redirects more than ${MOST_REDIRECTS} times`)
@@ -237,6 +238,7 @@ export class HubClient {
     const page = `${endpoint}/${repository}`
     if (PASSING.includes(status))
       return this.passing(`${originOf(url)} answered ${status}`, { after: secondsAfter(headers) * 1000 })
+    if (originOf(url) !== originOf(endpoint)) return this.error(`${originOf(url)} answered ${status}`)
     if (code === 'RevisionNotFound') return this.error(`the repository has no revision ${revision}`)
     if (status === 404 || code === 'RepoNotFound')
       return this.error(

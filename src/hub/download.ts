@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { SourceError } from '../errors.ts'
+import { discard } from '../io/http.ts'
 import { reason } from '../io/source.ts'
 import type { HubClient, HubFile, PassingError } from './client.ts'
 import { whileLocked } from './wait.ts'
@@ -75,12 +76,16 @@ async function fill(
   await part.recall()
   for (;;) {
     const old = part.at > 0
+    // The most that was ever here: beginning anew again and again is no progress.
+    let most = part.at
     await client.patiently(async progressed => {
-      const start = part.at
       try {
         if (part.at < file.size) await receive(client, commit, file, part, options)
       } finally {
-        if (part.at - start >= PROGRESS) progressed()
+        if (part.at - most >= PROGRESS) {
+          most = part.at
+          progressed()
+        }
       }
     })
     const found = part.digest()
@@ -128,7 +133,7 @@ async function receive(
         throw client.error(`${file.path}: expected ${file.size} bytes, found more`)
       await part.add(chunk)
     } catch (error) {
-      await reader?.cancel()
+      await reader?.cancel().catch(() => {})
       throw error
     }
   }
@@ -221,14 +226,6 @@ async function sizeOf(path: string): Promise<number | undefined> {
     return (await stat(path)).size
   } catch {
     return undefined
-  }
-}
-
-async function discard(response: Response): Promise<void> {
-  try {
-    await response.body?.cancel()
-  } catch {
-    // The connection was cut: nothing is left to free.
   }
 }
 

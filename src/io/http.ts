@@ -118,7 +118,7 @@ async function readBody(
 }
 
 /** Frees the connection of an answer that is not read. */
-async function discard(response: Response): Promise<void> {
+export async function discard(response: Response): Promise<void> {
   try {
     await response.body?.cancel()
   } catch {

@@ -216,6 +216,15 @@ describe('transfers that are cut', () => {
     ])
   })
 
+  test('a server that knows no ranges and cuts every time is given up', async () => {
+    const { hub, pull } = await setup()
+    let asked = 0
+    hub.misbehave = request =>
+      isFile(request) ? { whole: true, cutAfter: 20_000 + 1000 * (asked++ % 3) } : undefined
+    expect(await refusal(pull())).toContain('the connection was cut')
+    expect(hub.transfers().length).toBeLessThan(15)
+  })
+
   test('another version than what is here begins anew', async () => {
     const { hub, blob, pull } = await setup()
     await begin(blob, other.subarray(0, 1000))
@@ -344,6 +353,12 @@ describe('refusals', () => {
     hub.misbehave = () => ({ status, headers, body: '{"error":"no"}' })
     expect(await refusal(pull(undefined, { ...(token && { token }) }))).toMatch(message)
     expect(hub.asked).toHaveLength(1)
+  })
+
+  test('of the host that has the bytes, which knows nothing of gates', async () => {
+    const { hub, pull } = await setup()
+    hub.misbehave = asked => (isFile(asked) ? { status: 403 } : undefined)
+    expect(await refusal(pull())).toBe(`hf:owner/repo: ${hub.cdn} answered 403`)
   })
 
   test('a hub that is not there is not asked twice', async () => {
