@@ -12,6 +12,8 @@ inline int padded_runs(int columns) { return (columns + 255) / 256 * 8; }
 /** One token's activations: q · d by runs of 32, and d · Σq for formats with an offset or a minimum. */
 struct QuantizedRow {
   int8_t *q;
+  /** The same, of each four runs the first halves, then the second halves; for formats that are `split`. */
+  int8_t *split;
   /** By runs of 32. */
   float *d, *sum;
   /** By runs of 16. */
@@ -19,12 +21,13 @@ struct QuantizedRow {
   /** Σq by runs of 16. */
   int32_t *total16;
 
-  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (32 + 8 * sizeof(float)); }
+  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 8 * sizeof(float)); }
 
   static QuantizedRow at(uint8_t *memory, int columns) {
     const int runs = padded_runs(columns);
-    float *floats = (float *)(memory + size_t(runs) * 32);
-    return {(int8_t *)memory, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, (int32_t *)(floats + 6 * runs)};
+    int8_t *bytes = (int8_t *)memory;
+    float *floats = (float *)(memory + size_t(runs) * 64);
+    return {bytes, bytes + size_t(runs) * 32, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, (int32_t *)(floats + 6 * runs)};
   }
 
   /** Columns must be a multiple of 32. */
@@ -46,11 +49,14 @@ struct QuantizedRow {
       d[i] = sum[i] = 0;
       d16[2 * i] = d16[2 * i + 1] = sum16[2 * i] = sum16[2 * i + 1] = 0;
     }
+    for (int first = 0; first < padded; first += 4)
+      for (int i = 0; i < 4; i++)
+        for (int half = 0; half < 2; half++) std::memcpy(split + 32 * first + 64 * half + 16 * i, q + 32 * (first + i) + 16 * half, 16);
   }
 };
 
 /** Fewer tokens go row by row, more go by panels. */
-constexpr int PANEL_FROM = 8;
+constexpr int PANEL_FROM = 5;
 
 /** Tokens whose sums are in registers at a time, and of formats with a scale every 16 weights, which need more of them. */
 constexpr int TILE_TOKENS = FW == 16 ? 12 : 4, TILE_TOKENS_HALVES = FW == 16 ? 8 : 4;

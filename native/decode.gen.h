@@ -601,6 +601,36 @@ static inline void decode_MXFP4(const unsigned char *block, float *out) {
   }
 }
 
+static inline void decode_F8_E4M3(const unsigned char *block, float *out) {
+  for (int g = 0; g < 1; g++) {
+    const float d = load_f32(block + 0);
+    for (int k = 0; k < 128; k++) {
+      const int i = ((g * 128) + k);
+      out[i] = ((f16_from_bits((((block[(i + 4)] & 128) << 8) | ((block[(i + 4)] & 127) < 127 ? ((block[(i + 4)] & 127) << 7) : 32256))) * 256.0f) * d);
+    }
+  }
+}
+
+static inline void decode_F8_E5M2(const unsigned char *block, float *out) {
+  for (int g = 0; g < 1; g++) {
+    const float d = load_f32(block + 0);
+    for (int k = 0; k < 128; k++) {
+      const int i = ((g * 128) + k);
+      out[i] = (f16_from_bits((block[(i + 4)] << 8)) * d);
+    }
+  }
+}
+
+static inline void decode_Q4_Z(const unsigned char *block, float *out) {
+  for (int g = 0; g < 1; g++) {
+    const float d = load_f16(block + 0);
+    for (int k = 0; k < 32; k++) {
+      const int i = ((g * 32) + k);
+      out[i] = ((float)(((block[((i & 15) + 3)] >> ((i >> 4) << 2)) & 15) - block[2]) * d);
+    }
+  }
+}
+
 /** X(name, values in a block, bytes of a block) for each format. */
 #define TL_FOR_EACH_FORMAT(X) \
   X(F32, 1, 4) \
@@ -627,4 +657,7 @@ static inline void decode_MXFP4(const unsigned char *block, float *out) {
   X(IQ4_XS, 256, 136) \
   X(TQ1_0, 256, 54) \
   X(TQ2_0, 256, 66) \
-  X(MXFP4, 32, 17)
+  X(MXFP4, 32, 17) \
+  X(F8_E4M3, 128, 132) \
+  X(F8_E5M2, 128, 132) \
+  X(Q4_Z, 32, 19)

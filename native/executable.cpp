@@ -2,6 +2,7 @@
 // threads, a barrier between one operation and the next.
 #include "kernels.h"
 #include "reader.h"
+#include "squares.h"
 #include "torchless.h"
 #include <algorithm>
 #include <cmath>
@@ -71,6 +72,8 @@ struct TlExecutable {
   int want = 0, width = 0;
   std::vector<int32_t> ids;
   std::vector<float> values;
+  /** By operation; none unless they are collected. */
+  std::vector<tl::Squares> squares;
 
   ~TlExecutable() {
     for (size_t i = 0; i < caches.size(); i++)
@@ -385,6 +388,7 @@ void TlExecutable::run(const Team &team) {
   for (size_t i = 0; i < ops.size(); i++) {
     if (!wait_for_weights(int(i), team)) return;
     const Context context{batch, caches, ropes, kv, max_sequences, max_blocks, scratch.get(), &counters[i * COUNTERS], *shares, stop, reader.get()};
+    if (!squares.empty()) add_squares(ops[i], batch, team, squares[i]);
     kernel_of(ops[i].kind)(ops[i], context, team);
     // One thread reads the flag for all, lest some go on and wait for the others for ever.
     if (team.index == 0) halt[i % 2] = stop.load(std::memory_order_relaxed) || (reader && reader->failed());
@@ -516,6 +520,16 @@ void tl_read_arena(TlExecutable *e, uint8_t *out, int64_t offset, int64_t length
 
 void tl_fill_arena(TlExecutable *e, int32_t word) {
   std::fill_n((int32_t *)e->arena.get(), e->arena_bytes / 4, word);
+}
+
+void tl_collect_squares(TlExecutable *e) {
+  for (auto &op : e->ops) e->squares.push_back(squares_of(op));
+}
+
+void tl_squares(TlExecutable *e, int32_t op, double *sums, double *counts) {
+  const Squares &squares = e->squares[op];
+  std::copy(squares.sums.begin(), squares.sums.end(), sums);
+  std::copy(squares.counts.begin(), squares.counts.end(), counts);
 }
 
 void tl_free(TlExecutable *e) { delete e; }

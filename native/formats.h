@@ -1,23 +1,23 @@
-// Block formats with a hand-written dot product: each unpacks up to 256 weights of a row to bytes and scales.
-// weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so.
+// Block formats with a hand-written dot product: each unpacks up to 256 weights of a row, eight runs of 32, to bytes and scales.
+// Bytes lie in pairs of runs, or, where a format is `split`, the first halves of four runs before their second halves.
+// For panels they unpack a block, `at` bytes on, of FW rows: put(i, word) gets four weights of each from 4i on.
+// weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so (`halves`).
 #pragma once
 #include "decode.gen.h"
 #include "simd.h"
 
 namespace tl {
 
-/** Up to four pairs of runs of 32 weights; runs beyond the row's end are zero in d and m. */
-struct Unpacked {
-  B64 q[4];
-  /** By run of 32; by run of 16 where `halves`: low is those of q[0] and q[1]. */
+/** Of eight runs of 32 weights by run; by run of 16 where `halves`: low is those of the first four runs. Zero beyond the row's end. */
+struct Scales {
   F8 d, d_high;
   F8 m, m_high;
 };
 
 /** What an offset of the bytes takes off, as minima, which follow from d alone. */
-TL_INLINE void set_minima(Unpacked &u, int offset, bool halves) {
-  u.m = f8_mul(u.d, f8_set(float(-offset)));
-  if (halves) u.m_high = f8_mul(u.d_high, f8_set(float(-offset)));
+TL_INLINE void set_minima(Scales &s, int offset, bool halves) {
+  s.m = f8_mul(s.d, f8_set(float(-offset)));
+  if (halves) s.m_high = f8_mul(s.d_high, f8_set(float(-offset)));
 }
 
 /** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
@@ -39,59 +39,122 @@ template <int bytes, class At> TL_INLINE void each_pair(const uint8_t *p, int co
     if (2 * i < count) at(i, p + 2 * i * bytes, 2 * i + 1 < count ? p + (2 * i + 1) * bytes : p + 2 * i * bytes);
 }
 
+/** Calls at(i, a, b, c, d) with the blocks of each four; one that the row no longer has repeats the last. */
+template <int bytes, class At> TL_INLINE void each_four(const uint8_t *p, int count, At at) {
+  const auto block = [&](int i) { return p + bytes * (i < count ? i : count - 1); };
+  TL_UNROLL
+  for (int i = 0; i < 2; i++)
+    if (4 * i < count) at(i, block(4 * i), block(4 * i + 1), block(4 * i + 2), block(4 * i + 3));
+}
+
+/** The nibbles of sixteen bytes of each of four blocks: the low ones are the first halves of their runs. */
+TL_INLINE void unpack_nibbles(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, B64 *q) {
+  const B64 raw = b64_quad(a, b, c, d);
+  q[0] = b64_and(raw, 15);
+  q[1] = b64_bits<4, 4>(raw, 15);
+}
+
+/** Puts the words of the nibbles of sixteen bytes of each row: the low ones first. */
+template <class Put> TL_INLINE void put_nibbles(const uint8_t *const *rows, size_t at, Put put) {
+  W raw[4];
+  transpose_rows(rows, at, raw);
+  for (int i = 0; i < 4; i++) {
+    put(i, w_bits<0>(raw[i], 15));
+    put(4 + i, w_bits<4>(raw[i], 15));
+  }
+}
+
+/** Adds the fifth bits, of which each block has 32 in a word. */
+TL_INLINE void add_fifth_bits(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, B64 *q) {
+  const uint32_t bits[4] = {load_unaligned<uint32_t>(a), load_unaligned<uint32_t>(b), load_unaligned<uint32_t>(c), load_unaligned<uint32_t>(d)};
+  const auto low = [](uint32_t first, uint32_t second) { return (first & 0xffff) | second << 16; };
+  const auto high = [](uint32_t first, uint32_t second) { return first >> 16 | (second & 0xffff0000); };
+  q[0] = b64_or(q[0], b64_bits_to_16(low(bits[0], bits[1]), low(bits[2], bits[3])));
+  q[1] = b64_or(q[1], b64_bits_to_16(high(bits[0], bits[1]), high(bits[2], bits[3])));
+}
+
 struct Q8_0 {
   static constexpr int bytes = 34, length = 32;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = true, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_pair(a + 2, b + 2); });
-    u.d = gather_halves<bytes>(p, count);
+  static constexpr bool split = false, is_signed = true, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { q[i] = b64_pair(a + 2, b + 2); });
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int half = 0; half < 2; half++) {
+      W raw[4];
+      transpose_rows(rows, at + 2 + 16 * half, raw);
+      for (int i = 0; i < 4; i++) put(4 * half + i, raw[i]);
+    }
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
   }
 };
 
 struct Q4_0 {
   static constexpr int bytes = 18, length = 32;
   static constexpr int offset = 8;
-  static constexpr bool is_signed = false, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_nibbles(a + 2, b + 2); });
-    u.d = gather_halves<bytes>(p, count);
+  static constexpr bool split = true, is_signed = false, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
+    });
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    put_nibbles(rows, at + 2, put);
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
   }
 };
 
 struct Q4_1 {
   static constexpr int bytes = 20, length = 32;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_nibbles(a + 4, b + 4); });
-    u.d = gather_halves<bytes>(p, count);
-    u.m = gather_halves<bytes>(p + 2, count);
+  static constexpr bool split = true, is_signed = false, has_min = true, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 4, b + 4, c + 4, d + 4, q + 2 * i);
+    });
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    put_nibbles(rows, at + 4, put);
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
+    s.m = gather_halves<bytes>(p + 2, count);
   }
 };
 
 struct Q5_0 {
   static constexpr int bytes = 22, length = 32;
   static constexpr int offset = 16;
-  static constexpr bool is_signed = false, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) {
-      u.q[i] = b64_or(b64_nibbles(a + 6, b + 6), b64_bits_to_16(load_unaligned<uint32_t>(a + 2), load_unaligned<uint32_t>(b + 2)));
+  static constexpr bool split = true, is_signed = false, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 6, b + 6, c + 6, d + 6, q + 2 * i);
+      add_fifth_bits(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
     });
-    u.d = gather_halves<bytes>(p, count);
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
   }
 };
 
 struct Q5_1 {
   static constexpr int bytes = 24, length = 32;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) {
-      u.q[i] = b64_or(b64_nibbles(a + 8, b + 8), b64_bits_to_16(load_unaligned<uint32_t>(a + 4), load_unaligned<uint32_t>(b + 4)));
+  static constexpr bool split = true, is_signed = false, has_min = true, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 8, b + 8, c + 8, d + 8, q + 2 * i);
+      add_fifth_bits(a + 4, b + 4, c + 4, d + 4, q + 2 * i);
     });
-    u.d = gather_halves<bytes>(p, count);
-    u.m = gather_halves<bytes>(p + 2, count);
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
+    s.m = gather_halves<bytes>(p + 2, count);
   }
 };
 
@@ -108,101 +171,182 @@ TL_INLINE void unpack_pairs(const uint8_t *p, B64 *q) {
 struct Q2_K {
   static constexpr int bytes = 84, length = 256;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = false, has_min = true, halves = true;
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
-    unpack_pairs(p + 16, u.q);
-    unpack_pairs(p + 48, u.q + 2);
+  static constexpr bool split = false, is_signed = false, has_min = true, halves = true;
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
+    unpack_pairs(p + 16, q);
+    unpack_pairs(p + 48, q + 2);
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int half = 0; half < 2; half++)
+      for (int piece = 0; piece < 2; piece++) {
+        W raw[4];
+        transpose_rows(rows, at + 16 + 32 * half + 16 * piece, raw);
+        for (int i = 0; i < 4; i++) {
+          const int word = 32 * half + 4 * piece + i;
+          put(word, w_bits<0>(raw[i], 3));
+          put(word + 8, w_bits<2>(raw[i], 3));
+          put(word + 16, w_bits<4>(raw[i], 3));
+          put(word + 24, w_bits<6>(raw[i], 3));
+        }
+      }
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const uint64_t low = load_unaligned<uint64_t>(p), high = load_unaligned<uint64_t>(p + 8), nibbles = 0x0f0f0f0f0f0f0f0f;
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 80)));
     const F8 m = f8_set(-half_to_float(load_unaligned<uint16_t>(p + 82)));
-    u.d = f8_mul(d, f8_from_s8_word(low & nibbles));
-    u.d_high = f8_mul(d, f8_from_s8_word(high & nibbles));
-    u.m = f8_mul(m, f8_from_s8_word(low >> 4 & nibbles));
-    u.m_high = f8_mul(m, f8_from_s8_word(high >> 4 & nibbles));
+    s.d = f8_mul(d, f8_from_s8_word(low & nibbles));
+    s.d_high = f8_mul(d, f8_from_s8_word(high & nibbles));
+    s.m = f8_mul(m, f8_from_s8_word(low >> 4 & nibbles));
+    s.m_high = f8_mul(m, f8_from_s8_word(high >> 4 & nibbles));
   }
 };
 
 struct Q3_K {
   static constexpr int bytes = 110, length = 256;
   static constexpr int offset = 4;
-  static constexpr bool is_signed = false, has_min = false, halves = true;
-  template <int i> static TL_INLINE void add_high(B64 high, Unpacked &u) {
-    u.q[i] = b64_or(u.q[i], b64_shl<2>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
+  static constexpr bool split = false, is_signed = false, has_min = false, halves = true;
+  template <int i> static TL_INLINE void add_high(B64 high, B64 *q) {
+    q[i] = b64_or(q[i], b64_shl<2>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
   }
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
-    unpack_pairs(p + 32, u.q);
-    unpack_pairs(p + 64, u.q + 2);
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
+    unpack_pairs(p + 32, q);
+    unpack_pairs(p + 64, q + 2);
     const B64 high = b64_twice(p);
-    add_high<0>(high, u);
-    add_high<1>(high, u);
-    add_high<2>(high, u);
-    add_high<3>(high, u);
+    add_high<0>(high, q);
+    add_high<1>(high, q);
+    add_high<2>(high, q);
+    add_high<3>(high, q);
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     // Scales i and i + 8 share a byte for their lower four bits; the upper two of i, i + 4, i + 8 and i + 12 share one.
     const uint64_t lower = load_unaligned<uint64_t>(p + 96), nibbles = 0x0f0f0f0f0f0f0f0f;
     const uint32_t upper = load_unaligned<uint32_t>(p + 104), pairs = 0x03030303;
     const uint64_t low = (upper & pairs) | uint64_t(upper >> 2 & pairs) << 32;
     const uint64_t high_scales = (upper >> 4 & pairs) | uint64_t(upper >> 6 & pairs) << 32;
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 108)));
-    u.d = f8_mul(d, f8_from_6bit_word((lower & nibbles) | low << 4));
-    u.d_high = f8_mul(d, f8_from_6bit_word((lower >> 4 & nibbles) | high_scales << 4));
+    s.d = f8_mul(d, f8_from_6bit_word((lower & nibbles) | low << 4));
+    s.d_high = f8_mul(d, f8_from_6bit_word((lower >> 4 & nibbles) | high_scales << 4));
   }
 };
 
-/** Eight scales and eight minima of six bits each in twelve bytes, as Q4_K and Q5_K have them: a byte each. */
-inline void unpack_scales_6bit(const uint8_t *p, uint64_t &scales, uint64_t &mins) {
-  const uint32_t a = load_unaligned<uint32_t>(p), b = load_unaligned<uint32_t>(p + 4), c = load_unaligned<uint32_t>(p + 8);
-  scales = (a & 0x3f3f3f3f) | uint64_t((c & 0x0f0f0f0f) | ((a >> 6 & 0x03030303) << 4)) << 32;
-  mins = (b & 0x3f3f3f3f) | uint64_t((c >> 4 & 0x0f0f0f0f) | ((b >> 6 & 0x03030303) << 4)) << 32;
-}
-
-/** d and m of a K-quant with 6-bit scales and minima. */
-inline void unpack_kscales(const uint8_t *p, Unpacked &u) {
-  uint64_t scales, mins;
-  unpack_scales_6bit(p + 4, scales, mins);
-  u.d = f8_mul(f8_from_s8_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
-  u.m = f8_mul(f8_from_s8_word(mins), f8_set(-half_to_float(load_unaligned<uint16_t>(p + 2))));
+/** d and m of a K-quant, which begins with their halves and twelve bytes of eight scales and eight minima, six bits each. */
+TL_INLINE void unpack_kscales(const uint8_t *p, Scales &s) {
+#if defined(__AVX2__)
+  // The four words, of which the last has the lower bits of what the words before it have only the upper bits of.
+  const __m128i words = _mm_loadu_si128((const __m128i *)p);
+  const __m128i six = _mm_set_epi32(0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f), upper = _mm_set_epi32(0x30303030, 0, 0x30303030, 0);
+  const __m128i low = _mm_and_si128(_mm_srlv_epi32(_mm_shuffle_epi32(words, 0xed), _mm_set_epi32(4, 0, 0, 0)), six);
+  const __m128i high = _mm_and_si128(_mm_srli_epi32(_mm_shuffle_epi32(words, 0x84), 2), upper);
+  const __m128i all = _mm_or_si128(low, high), mins = _mm_unpackhi_epi64(all, all);
+  const __m128 halves = _mm_cvtph_ps(words);
+  s.d = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(all)), _mm256_broadcastss_ps(halves));
+  const __m256 m = _mm256_broadcastss_ps(_mm_movehdup_ps(_mm_xor_ps(halves, _mm_set1_ps(-0.0f))));
+  s.m = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(mins)), m);
+#else
+  const uint32_t a = load_unaligned<uint32_t>(p + 4), b = load_unaligned<uint32_t>(p + 8), c = load_unaligned<uint32_t>(p + 12);
+  const uint64_t scales = (a & 0x3f3f3f3f) | uint64_t((c & 0x0f0f0f0f) | ((a >> 6 & 0x03030303) << 4)) << 32;
+  const uint64_t mins = (b & 0x3f3f3f3f) | uint64_t((c >> 4 & 0x0f0f0f0f) | ((b >> 6 & 0x03030303) << 4)) << 32;
+  s.d = f8_mul(f8_from_s8_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
+  s.m = f8_mul(f8_from_s8_word(mins), f8_set(-half_to_float(load_unaligned<uint16_t>(p + 2))));
+#endif
 }
 
 struct Q4_K {
   static constexpr int bytes = 144, length = 256;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
-    for (int i = 0; i < 4; i++) u.q[i] = b64_bits<0, 4>(b64_twice(p + 16 + 32 * i), 15);
-    unpack_kscales(p, u);
+  static constexpr bool split = false, is_signed = false, has_min = true, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
+    for (int i = 0; i < 4; i++) q[i] = b64_nibble_runs(p + 16 + 32 * i);
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int pair = 0; pair < 4; pair++)
+      for (int piece = 0; piece < 2; piece++) {
+        W raw[4];
+        transpose_rows(rows, at + 16 + 32 * pair + 16 * piece, raw);
+        for (int i = 0; i < 4; i++) {
+          put(16 * pair + 4 * piece + i, w_bits<0>(raw[i], 15));
+          put(16 * pair + 8 + 4 * piece + i, HIGH_NIBBLE == 16 ? w_bits<0>(raw[i], 0xf0) : w_bits<4>(raw[i], 15));
+        }
+      }
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
+    unpack_kscales(p, s);
+    // Odd runs are the high nibbles.
+    static constexpr float low = 1, high = 1 / HIGH_NIBBLE;
+    alignas(32) static constexpr float sizes[8] = {low, high, low, high, low, high, low, high};
+    if constexpr (HIGH_NIBBLE != 1) s.d = f8_mul(s.d, f8_load(sizes));
   }
 };
 
 struct Q5_K {
   static constexpr int bytes = 176, length = 256;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = false, has_min = true, halves = false;
-  template <int i> static TL_INLINE void unpack_pair(const uint8_t *p, B64 high, Unpacked &u) {
-    u.q[i] = b64_or(b64_bits<0, 4>(b64_twice(p + 48 + 32 * i), 15), b64_shl<4>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
+  static constexpr bool split = false, is_signed = false, has_min = true, halves = false;
+  template <int i> static TL_INLINE void unpack_pair(const uint8_t *p, B64 high, B64 *q) {
+    q[i] = b64_or(b64_bits<0, 4>(b64_twice(p + 48 + 32 * i), 15), b64_shl<4>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
   }
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     const B64 high = b64_twice(p + 16);
-    unpack_pair<0>(p, high, u);
-    unpack_pair<1>(p, high, u);
-    unpack_pair<2>(p, high, u);
-    unpack_pair<3>(p, high, u);
-    unpack_kscales(p, u);
+    unpack_pair<0>(p, high, q);
+    unpack_pair<1>(p, high, q);
+    unpack_pair<2>(p, high, q);
+    unpack_pair<3>(p, high, q);
+  }
+  template <int pair, class Put> static TL_INLINE void put_pair(const uint8_t *const *rows, size_t at, int piece, const W *high, Put put) {
+    W raw[4];
+    transpose_rows(rows, at + 48 + 32 * pair + 16 * piece, raw);
+    for (int i = 0; i < 4; i++) {
+      const int word = 16 * pair + 4 * piece + i;
+      put(word, w_or(w_bits<0>(raw[i], 15), w_shl<4>(w_bits<2 * pair>(high[i], 1))));
+      put(word + 8, w_or(w_bits<4>(raw[i], 15), w_shl<4>(w_bits<2 * pair + 1>(high[i], 1))));
+    }
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int piece = 0; piece < 2; piece++) {
+      W high[4];
+      transpose_rows(rows, at + 16 + 16 * piece, high);
+      put_pair<0>(rows, at, piece, high, put);
+      put_pair<1>(rows, at, piece, high, put);
+      put_pair<2>(rows, at, piece, high, put);
+      put_pair<3>(rows, at, piece, high, put);
+    }
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
+    unpack_kscales(p, s);
   }
 };
 
 struct Q6_K {
   static constexpr int bytes = 210, length = 256;
   static constexpr int offset = 32;
-  static constexpr bool is_signed = false, has_min = false, halves = true;
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
+  static constexpr bool split = false, is_signed = false, has_min = false, halves = true;
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int h = 0; h < 2; h++) {
       const B64 raw = b64_load(p + 64 * h), high = b64_twice(p + 128 + 32 * h);
-      u.q[2 * h] = b64_or(b64_and(raw, 15), b64_shl<4>(b64_bits<0, 2>(high, 3)));
-      u.q[2 * h + 1] = b64_or(b64_bits<4, 4>(raw, 15), b64_shl<4>(b64_bits<4, 6>(high, 3)));
+      q[2 * h] = b64_or(b64_and(raw, 15), b64_shl<4>(b64_bits<0, 2>(high, 3)));
+      q[2 * h + 1] = b64_or(b64_bits<4, 4>(raw, 15), b64_shl<4>(b64_bits<4, 6>(high, 3)));
     }
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int half = 0; half < 2; half++)
+      for (int piece = 0; piece < 2; piece++) {
+        W first[4], second[4], high[4];
+        transpose_rows(rows, at + 64 * half + 16 * piece, first);
+        transpose_rows(rows, at + 64 * half + 32 + 16 * piece, second);
+        transpose_rows(rows, at + 128 + 32 * half + 16 * piece, high);
+        for (int i = 0; i < 4; i++) {
+          const int word = 32 * half + 4 * piece + i;
+          put(word, w_or(w_bits<0>(first[i], 15), w_shl<4>(w_bits<0>(high[i], 3))));
+          put(word + 8, w_or(w_bits<0>(second[i], 15), w_shl<4>(w_bits<2>(high[i], 3))));
+          put(word + 16, w_or(w_bits<4>(first[i], 15), w_shl<4>(w_bits<4>(high[i], 3))));
+          put(word + 24, w_or(w_bits<4>(second[i], 15), w_shl<4>(w_bits<6>(high[i], 3))));
+        }
+      }
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 208)));
-    u.d = f8_mul(d, f8_from_s8(p + 192));
-    u.d_high = f8_mul(d, f8_from_s8(p + 200));
+    s.d = f8_mul(d, f8_from_s8(p + 192));
+    s.d_high = f8_mul(d, f8_from_s8(p + 200));
   }
 };
 
@@ -225,33 +369,55 @@ inline uint64_t spread_pairs(uint16_t pairs) {
 struct IQ4_NL {
   static constexpr int bytes = 18, length = 32;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = true, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_lookup(iq4_values, b64_nibbles(a + 2, b + 2)); });
-    u.d = gather_halves<bytes>(p, count);
+  static constexpr bool split = true, is_signed = true, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
+      for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(iq4_values, q[2 * i + half]);
+    });
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    put_nibbles(rows, at + 2, [&](int word, W indices) { put(word, w_lookup(iq4_values, indices)); });
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
+    s.d = gather_halves<bytes>(p, count);
   }
 };
 
 struct IQ4_XS {
   static constexpr int bytes = 136, length = 256;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = true, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int, Unpacked &u) {
-    for (int i = 0; i < 4; i++) u.q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
+  static constexpr bool split = false, is_signed = true, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
+    for (int i = 0; i < 4; i++) q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    for (int run = 0; run < 8; run++)
+      put_nibbles(rows, at + 8 + 16 * run, [&](int word, W indices) { put(8 * run + word, w_lookup(iq4_values, indices)); });
+  }
+  static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const uint64_t scales = spread_nibbles(load_unaligned<uint32_t>(p + 4)) | spread_pairs(load_unaligned<uint16_t>(p + 2)) << 4;
-    u.d = f8_mul(f8_from_6bit_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
+    s.d = f8_mul(f8_from_6bit_word(scales), f8_set(half_to_float(load_unaligned<uint16_t>(p))));
   }
 };
 
 struct MXFP4 {
   static constexpr int bytes = 17, length = 32;
   static constexpr int offset = 0;
-  static constexpr bool is_signed = true, has_min = false, halves = false;
-  static TL_INLINE void unpack(const uint8_t *p, int count, Unpacked &u) {
+  static constexpr bool split = true, is_signed = true, has_min = false, halves = false;
+  static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
+    each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+      unpack_nibbles(a + 1, b + 1, c + 1, d + 1, q + 2 * i);
+      for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(fp4_values, q[2 * i + half]);
+    });
+  }
+  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+    put_nibbles(rows, at + 1, [&](int word, W indices) { put(word, w_lookup(fp4_values, indices)); });
+  }
+  static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     uint64_t exponents = 0;
     for (int i = 0; i < count; i++) exponents |= uint64_t(p[bytes * i]) << (8 * i);
-    each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { u.q[i] = b64_lookup(fp4_values, b64_nibbles(a + 1, b + 1)); });
-    u.d = f8_from_exponents(exponents);
+    s.d = f8_from_exponents(exponents);
   }
 };
 

@@ -33,6 +33,7 @@ struct Prepared : Activations {
     const size_t padded = padded_tokens(count);
     rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * padded : 0));
     quantized = (uint8_t *)(rows + padded);
+    quantized += (64 - uintptr_t(quantized) % 64) % 64;
     rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * padded);
     uint8_t *packed = (uint8_t *)(rounded + size_t(columns) * padded);
     packed += (64 - uintptr_t(packed) % 64) % 64;
@@ -55,13 +56,24 @@ void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
   }
 }
 
+/**
+ * Calls dots(row, rows, lanes) for up to FW rows at a time. Row r's answer for token t goes to lanes[FW · t + r] in eight parts,
+ * which are added up for all of these rows together.
+ */
+template <int tokens, class Dots> void each_rows(int begin, int end, int first_token, const Output &output, Dots dots) {
+  F8 lanes[tokens * FW];
+  for (int row = begin; row < end; row += FW) {
+    const int rows = std::min(FW, end - row);
+    dots(row, rows, lanes);
+    for (int t = 0; t < tokens; t++) output.put_rows(first_token + t, row, rows, f_combine(lanes + FW * t));
+  }
+}
+
 template <class Format, int tokens>
 void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
-  for (int row = begin; row < end; row++) {
-    float out[tokens];
-    dot_row<Format, tokens>(w.data + w.row_bytes * row, w.columns, x, out);
-    for (int t = 0; t < tokens; t++) output.put(first_token + t, row, out[t]);
-  }
+  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
+    for (int r = 0; r < rows; r++) dot_row<Format, tokens>(w.data + w.row_bytes * (row + r), w.columns, x, lanes + r);
+  });
 }
 
 template <class Format>
@@ -156,30 +168,66 @@ struct BF16Row : F32Row {
 };
 #endif
 
-/** One row for one token: four sums in flight, and nothing but the row's own stream to read. */
-template <class Row> inline float float_dot(const uint8_t *p, const typename Row::X *x, int columns) {
-  constexpr int step = Row::step;
-  const auto add = [&](int i, F sum) { return Row::add_product(Row::load(p + size_t(i) * Row::bytes), Row::load_x(x + i), sum); };
-  F a = f_set(0), b = a, c = a, d = a;
+/** Rows of plain numbers go side by side: activations are many bytes beside them, and are read once for all. */
+constexpr int SIDE_BY_SIDE = 4;
+
+/**
+ * Dot products of `rows` rows and `tokens` rows of activations, two sums each in flight, in eight parts at lanes[FW · t + r]. What
+ * lies behind these rows is asked for on the way, front to back: to the memory they are still one stream.
+ */
+template <class Row, int rows, int tokens>
+inline void float_dots(const uint8_t *p, size_t row_bytes, const typename Row::X *x, int columns, F8 *lanes) {
+  constexpr int step = Row::step, line = 64;
+  const uint8_t *ahead = p + rows * row_bytes;
+  F sums[rows][tokens][2];
+  for (auto &row : sums)
+    for (auto &pair : row) pair[0] = pair[1] = f_set(0);
+  const auto add = [&](int i, int half) {
+    TL_UNROLL
+    for (int t = 0; t < tokens; t++) {
+      const auto in = Row::load_x(x + size_t(t) * columns + i);
+      TL_UNROLL
+      for (int r = 0; r < rows; r++)
+        sums[r][t][half] = Row::add_product(Row::load(p + r * row_bytes + size_t(i) * Row::bytes), in, sums[r][t][half]);
+    }
+  };
   int i = 0;
-  for (; i + 4 * step <= columns; i += 4 * step) {
-    a = add(i, a);
-    b = add(i + step, b);
-    c = add(i + 2 * step, c);
-    d = add(i + 3 * step, d);
+  for (; i + 2 * step <= columns; i += 2 * step) {
+    for (int n = 0; n < rows * 2 * step * Row::bytes; n += line) __builtin_prefetch((ahead += line), 0, 2);
+    add(i, 0);
+    add(i + step, 1);
   }
-  for (; i + step <= columns; i += step) a = add(i, a);
-  float sum = f_sum(f_add(f_add(a, b), f_add(c, d)));
-  for (; i < columns; i++) sum += Row::product(p + size_t(i) * Row::bytes, x[i]);
-  return sum;
+  if (i + step <= columns) {
+    add(i, 0);
+    i += step;
+  }
+  TL_UNROLL
+  for (int r = 0; r < rows; r++)
+    TL_UNROLL
+    for (int t = 0; t < tokens; t++) {
+      float rest = 0;
+      for (int k = i; k < columns; k++) rest += Row::product(p + r * row_bytes + size_t(k) * Row::bytes, x[size_t(t) * columns + k]);
+      lanes[FW * t + r] = f8_add(f8_fold(f_add(sums[r][t][0], sums[r][t][1])), f8_set(rest / 8));
+    }
 }
 
-/** A few tokens one after the other, so that each has the digits that it has alone. */
+template <class Row, int tokens>
+void float_rows_times(const Weight &w, int begin, int end, const typename Row::X *x, int first_token, const Output &output) {
+  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
+    const auto at = [&](int r) { return w.data + w.row_bytes * (row + r); };
+    int r = 0;
+    for (; r + SIDE_BY_SIDE <= rows; r += SIDE_BY_SIDE)
+      float_dots<Row, SIDE_BY_SIDE, tokens>(at(r), w.row_bytes, x, w.columns, lanes + r);
+    for (; r < rows; r++) float_dots<Row, 1, tokens>(at(r), w.row_bytes, x, w.columns, lanes + r);
+  });
+}
+
 template <class Row>
 void by_float_rows(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
-  for (int row = begin; row < end; row++)
-    for (int t = 0; t < count; t++)
-      output.put(t, row, float_dot<Row>(w.data + w.row_bytes * row, x + size_t(t) * w.columns, w.columns));
+  const auto at = [&](int t) { return x + size_t(t) * w.columns; };
+  int t = 0;
+  for (; t + 2 <= count; t += 2) float_rows_times<Row, 2>(w, begin, end, at(t), t, output);
+  if (t < count) float_rows_times<Row, 1>(w, begin, end, at(t), t, output);
 }
 
 /** Rows of any format, as floats. */
@@ -290,7 +338,7 @@ size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
   const size_t count = padded_tokens(op.inputs[0].rows == Rows::tokens ? max_tokens : max_rows);
   const int columns = op.inputs[0].columns;
   const size_t row = (op.norm ? sizeof(float) * columns : 0) + Activations::row_bytes(columns, forms_of(op.parts));
-  return row * count + 128 + thread_bytes(columns, int(count)) * threads;
+  return row * count + 192 + thread_bytes(columns, int(count)) * threads;
 }
 
 void matmul(const Op &op, const Context &context, const Team &team) {

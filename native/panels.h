@@ -44,7 +44,7 @@ struct Ahead {
   }
   void fetch() {
     for (int i = 0; i < per_step && rows_left > 0; i++) {
-      __builtin_prefetch(line);
+      __builtin_prefetch(line, 0, 2);
       line += 64;
       if (line >= row_end) {
         row_end += row_bytes;
@@ -55,10 +55,13 @@ struct Ahead {
   }
 };
 
+/** Where word `word` of a row belongs in the order of the columns, if the format is `split`. */
+constexpr int joined_word(int word) { return word / 32 * 32 + word % 16 / 4 * 8 + word % 32 / 16 * 4 + word % 4; }
+
 /** Words of FW rows into [word][FW]; `add` is added to each byte. */
-inline void transpose_panel(Panel &panel, int words, uint8_t add) {
+template <bool split = false> inline void transpose_panel(Panel &panel, int words, uint8_t add) {
   for (int word = 0; word < words; word += FW)
-    transpose_words(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(word) * FW, add);
+    transpose_words<split ? 8 : 4>(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(split ? joined_word(word) : word) * FW, add);
 }
 
 /** Sums of products with bytes: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
@@ -119,6 +122,8 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
   }
 };
 
+template <class Format> concept PutsWords = requires(const uint8_t *const *rows) { Format::words(rows, 0, [](int, W) {}); };
+
 /** Weights of a block format times activations in 8 bits. */
 template <class Format> struct QuantizedPanel {
   static constexpr int columns = PANEL_WORDS * 4;
@@ -130,30 +135,52 @@ template <class Format> struct QuantizedPanel {
   static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
   using Products = ByteProducts<halves, starts, has_min, Format::is_signed && !starts>;
 
+  static constexpr int group_runs = halves ? 16 : 8, runs_most = columns / 256 * group_runs;
+  static constexpr uint8_t added = starts ? 128 - Format::offset : 0;
+
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
-    constexpr int group_runs = halves ? 16 : 8, groups_most = columns / 256, runs_most = groups_most * group_runs;
-    const int first = place.from / 256, groups = (place.to - place.from + 255) / 256;
+    const uint8_t *rows[FW];
+    for (int r = 0; r < FW; r++) rows[r] = place.row_at(w, r) + group_bytes<Format>() * (place.from / 256);
+    const int groups = (place.to - place.from + 255) / 256, runs = groups * group_runs;
+    if constexpr (PutsWords<Format>) {
+      for (int block = 0; block < (place.to - place.from) / Format::length; block++) {
+        uint8_t *to = panel.words + size_t(block) * Format::length * FW;
+        Format::words(rows, size_t(block) * Format::bytes, [&](int word, W bytes) {
+          w_store(to + size_t(word) * FW * 4, added != 0 ? w_add(bytes, added) : bytes);
+        });
+      }
+    } else {
+      unpack_rows(rows, place, panel);
+    }
     for (int r = 0; r < FW; r++) {
-      const uint8_t *row = place.row_at(w, r) + group_bytes<Format>() * first;
-      uint8_t *bytes = panel.rows + size_t(r) * PANEL_WORDS * 4;
       float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
       for (int g = 0; g < groups; g++) {
-        Unpacked u;
-        Format::unpack(row + group_bytes<Format>() * g, runs_left<Format>(place.to, first + g), u);
-        if constexpr (Format::offset != 0 && !starts) set_minima(u, Format::offset, halves);
-        for (int i = 0; i < 4; i++) b64_store(bytes + 256 * g + 64 * i, u.q[i]);
-        f8_store(d + group_runs * g, u.d);
-        if constexpr (halves) f8_store(d + group_runs * g + 8, u.d_high);
-        if constexpr (has_min) f8_store(m + group_runs * g, u.m);
-        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, u.m_high);
+        Scales s;
+        Format::scales(rows[r] + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), s);
+        if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
+        f8_store(d + group_runs * g, s.d);
+        if constexpr (halves) f8_store(d + group_runs * g + 8, s.d_high);
+        if constexpr (has_min) f8_store(m + group_runs * g, s.m);
+        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, s.m_high);
       }
     }
-    transpose_panel(panel, 64 * groups, starts ? 128 - Format::offset : 0);
-    const int runs = groups * group_runs;
     for (int run = 0; run < runs; run += FW) {
       transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
       if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
     }
+  }
+
+private:
+  /** Rows as bytes first, of formats whose words cannot be unpacked in place. */
+  static void unpack_rows(const uint8_t *const *rows, const PanelPlace &place, Panel &panel) {
+    const int groups = (place.to - place.from + 255) / 256;
+    for (int r = 0; r < FW; r++)
+      for (int g = 0; g < groups; g++) {
+        B64 q[4];
+        Format::quants(rows[r] + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), q);
+        for (int i = 0; i < 4; i++) b64_store(panel.rows + size_t(r) * PANEL_WORDS * 4 + 256 * g + 64 * i, q[i]);
+      }
+    transpose_panel<Format::split>(panel, 64 * groups, added);
   }
 };
 

@@ -24,11 +24,14 @@
 namespace tl {
 
 #if !defined(__AVX2__)
-/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; `add` is added to each byte. */
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
+/**
+ * FW rows of FW words, `stride` bytes apart, become FW words of each column side by side, each four columns
+ * `step` of them after the four before; `add` is added to each byte.
+ */
+template <int step = 4> inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   for (int column = 0; column < FW; column++)
     for (int r = 0; r < FW; r++)
-      for (int i = 0; i < 4; i++) to[4 * (FW * column + r) + i] = uint8_t(from[stride * r + 4 * column + i] + add);
+      for (int i = 0; i < 4; i++) to[4 * (FW * (column / 4 * step + column % 4) + r) + i] = uint8_t(from[stride * r + 4 * column + i] + add);
 }
 /** Four words of each of four rows: words i of all rows side by side at to + i · stride. */
 inline void transpose4(const void *a, const void *b, const void *c, const void *d, void *to, size_t stride) {
@@ -74,3 +77,4 @@ inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint
 } // namespace tl
 
 #include "simd_pairs.h"
+#include "simd_words.h"

@@ -23,6 +23,12 @@ inline float f8_sum(F8 a) {
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
+/** Lane j is the sum of all lanes of r[j]. */
+inline F8 f8_combine(const F8 r[8]) {
+  const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+  const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));
+  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
 inline F8 f8_from_i8(I8 a) { return _mm256_cvtepi32_ps(a.v); }
 inline F8 f8_from_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 /** Eight halves, the first four in `low`: kept in registers, since loading what was just stored in parts stalls. */
@@ -45,9 +51,14 @@ inline I8 i8_zero() { return {_mm256_setzero_si256()}; }
 
 inline B32 b32_load(const void *p) { return {_mm256_loadu_si256((const __m256i *)p)}; }
 inline void b32_store(void *p, B32 a) { _mm256_storeu_si256((__m256i *)p, a.v); }
+/** The 16 bytes at `a`, then those at `b`. */
+inline B32 b32_pair(const void *a, const void *b) {
+  return {_mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)a)), _mm_loadu_si128((const __m128i *)b), 1)};
+}
 inline B32 b32_zero() { return {_mm256_setzero_si256()}; }
 inline B32 b32_and(B32 a, uint8_t mask) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(char(mask)))}; }
 inline B32 b32_or(B32 a, B32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+inline B32 b32_add(B32 a, uint8_t b) { return {_mm256_add_epi8(a.v, _mm256_set1_epi8(char(b)))}; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 a) { return b32_and({_mm256_srli_epi16(a.v, n)}, uint8_t(0xff >> n)); }
 /** Each byte shifted left by n bits. */
@@ -94,11 +105,9 @@ inline I8 i8_combine(const I8 r[8]) {
   const __m256i a = i8_sum4(r), b = i8_sum4(r + 4);
   return {_mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31))};
 }
-/** Sums of lanes 0-3 and 4-7 of each r[j] in order: low is those of r[0..3], high those of r[4..7]. */
-inline void i8_combine_halves(const I8 r[8], I8 &low, I8 &high) {
-  const __m256i order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
-  low.v = _mm256_permutevar8x32_epi32(i8_sum4(r), order);
-  high.v = _mm256_permutevar8x32_epi32(i8_sum4(r + 4), order);
+/** Sums of lanes 0-3 and 4-7 of each r[j] in order. */
+inline I8 i8_combine_halves(const I8 r[4]) {
+  return {_mm256_permutevar8x32_epi32(i8_sum4(r), _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0))};
 }
 
 inline float half_to_float(uint16_t half) { return _cvtsh_ss(half); }
@@ -145,10 +154,16 @@ inline void f_to_half(void *p, F a) { _mm256_storeu_si256((__m256i *)p, _mm512_c
 inline F f_from_bf16(const void *p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
+/** Eight numbers with the same sum. */
+inline F8 f8_fold(F a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+/** Lane j is the sum of all lanes of r[j], for FW of them. */
+inline F f_combine(const F8 r[16]) { return _mm512_insertf32x8(_mm512_castps256_ps512(f8_combine(r)), f8_combine(r + 8), 1); }
 /** 2^k for whole k within float's range. */
 inline F f_scale2(F x, F k) { return _mm512_scalef_ps(x, k); }
 inline F f_round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
 inline F f_min(F a, F b) { return _mm512_min_ps(a, b); }
+/** x where a > b, else y. */
+inline F f_above(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x); }
 #else
 constexpr int FW = 8;
 using F = F8;
@@ -164,17 +179,23 @@ inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+inline F8 f8_fold(F a) { return a; }
+inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_scale2(F x, F k) {
   const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23);
   return _mm256_mul_ps(x, _mm256_castsi256_ps(exponent));
 }
 inline F f_round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline F f_min(F a, F b) { return _mm256_min_ps(a, b); }
+inline F f_above(F a, F b, F x, F y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
 #endif
 
-/** FW rows of FW words, `stride` bytes apart, become FW words of each column side by side; `add` is added to each byte. */
+/**
+ * FW rows of FW words, `stride` bytes apart, become FW words of each column side by side, each four columns
+ * `step` of them after the four before; `add` is added to each byte.
+ */
 #if defined(__AVX512F__)
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
+template <int step = 4> inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   __m512i a[16], b[16];
   for (int r = 0; r < 16; r++) a[r] = _mm512_loadu_si512(from + stride * r);
   // Words of neighbouring rows side by side, then of four rows, then of eight, then of all.
@@ -193,14 +214,14 @@ inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uin
       b[r + 4 + i] = _mm512_shuffle_i32x4(a[r + i], a[r + 4 + i], 0xdd);
     }
   const __m512i more = _mm512_set1_epi8(char(add));
-  const auto put = [&](int column, __m512i words) { _mm512_storeu_si512(to + 64 * column, _mm512_add_epi8(words, more)); };
+  const auto put = [&](int column, __m512i words) { _mm512_storeu_si512(to + 64 * (column / 4 * step + column % 4), _mm512_add_epi8(words, more)); };
   for (int i = 0; i < 8; i++) {
     put(i, _mm512_shuffle_i32x4(b[i], b[i + 8], 0x88));
     put(i + 8, _mm512_shuffle_i32x4(b[i], b[i + 8], 0xdd));
   }
 }
 #else
-inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
+template <int step = 4> inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uint8_t add) {
   __m256i a[8], b[8];
   for (int r = 0; r < 8; r++) a[r] = _mm256_loadu_si256((const __m256i *)(from + stride * r));
   for (int r = 0; r < 8; r += 2) {
@@ -213,7 +234,7 @@ inline void transpose_words(const uint8_t *from, size_t stride, uint8_t *to, uin
       a[r + 2 * i + 1] = _mm256_unpackhi_epi64(b[r + i], b[r + 2 + i]);
     }
   const __m256i more = _mm256_set1_epi8(char(add));
-  const auto put = [&](int column, __m256i words) { _mm256_storeu_si256((__m256i *)(to + 32 * column), _mm256_add_epi8(words, more)); };
+  const auto put = [&](int column, __m256i words) { _mm256_storeu_si256((__m256i *)(to + 32 * (column / 4 * step + column % 4)), _mm256_add_epi8(words, more)); };
   for (int i = 0; i < 4; i++) {
     put(i, _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));
     put(i + 4, _mm256_permute2x128_si256(a[i], a[i + 4], 0x31));

@@ -56,9 +56,12 @@ inline I8 i8_zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
 
 inline B32 b32_load(const void *p) { return {vld1q_u8((const uint8_t *)p), vld1q_u8((const uint8_t *)p + 16)}; }
 inline void b32_store(void *p, B32 x) { vst1q_u8((uint8_t *)p, x.a); vst1q_u8((uint8_t *)p + 16, x.b); }
+/** The 16 bytes at `a`, then those at `b`. */
+inline B32 b32_pair(const void *a, const void *b) { return {vld1q_u8((const uint8_t *)a), vld1q_u8((const uint8_t *)b)}; }
 inline B32 b32_zero() { return {vdupq_n_u8(0), vdupq_n_u8(0)}; }
 inline B32 b32_and(B32 x, uint8_t mask) { return {vandq_u8(x.a, vdupq_n_u8(mask)), vandq_u8(x.b, vdupq_n_u8(mask))}; }
 inline B32 b32_or(B32 x, B32 y) { return {vorrq_u8(x.a, y.a), vorrq_u8(x.b, y.b)}; }
+inline B32 b32_add(B32 x, uint8_t y) { return {vaddq_u8(x.a, vdupq_n_u8(y)), vaddq_u8(x.b, vdupq_n_u8(y))}; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 x) { return {vshrq_n_u8(x.a, n), vshrq_n_u8(x.b, n)}; }
 /** Each byte shifted left by n bits. */
@@ -97,12 +100,16 @@ inline I8 i8_combine(const I8 r[8]) {
   return {vpaddq_s32(vpaddq_s32(s[0], s[1]), vpaddq_s32(s[2], s[3])),
           vpaddq_s32(vpaddq_s32(s[4], s[5]), vpaddq_s32(s[6], s[7]))};
 }
-/** Sums of lanes 0-3 and 4-7 of each r[j] in order: low is those of r[0..3], high those of r[4..7]. */
-inline void i8_combine_halves(const I8 r[8], I8 &low, I8 &high) {
-  low = {vpaddq_s32(vpaddq_s32(r[0].a, r[0].b), vpaddq_s32(r[1].a, r[1].b)),
-         vpaddq_s32(vpaddq_s32(r[2].a, r[2].b), vpaddq_s32(r[3].a, r[3].b))};
-  high = {vpaddq_s32(vpaddq_s32(r[4].a, r[4].b), vpaddq_s32(r[5].a, r[5].b)),
-          vpaddq_s32(vpaddq_s32(r[6].a, r[6].b), vpaddq_s32(r[7].a, r[7].b))};
+/** Sums of lanes 0-3 and 4-7 of each r[j] in order. */
+inline I8 i8_combine_halves(const I8 r[4]) {
+  return {vpaddq_s32(vpaddq_s32(r[0].a, r[0].b), vpaddq_s32(r[1].a, r[1].b)),
+          vpaddq_s32(vpaddq_s32(r[2].a, r[2].b), vpaddq_s32(r[3].a, r[3].b))};
+}
+/** The same of floats: lane j is the sum of all lanes of r[j]. */
+inline F8 f8_combine(const F8 r[8]) {
+  float32x4_t s[8];
+  for (int i = 0; i < 8; i++) s[i] = vaddq_f32(r[i].a, r[i].b);
+  return {vpaddq_f32(vpaddq_f32(s[0], s[1]), vpaddq_f32(s[2], s[3])), vpaddq_f32(vpaddq_f32(s[4], s[5]), vpaddq_f32(s[6], s[7]))};
 }
 
 inline float half_to_float(uint16_t half) { return half_to_float_plain(half); }
@@ -118,11 +125,16 @@ inline F f_mul(F a, F b) { return f8_mul(a, b); }
 inline F f_max(F a, F b) { return f8_max(a, b); }
 inline F f_div(F x, F y) { return {vdivq_f32(x.a, y.a), vdivq_f32(x.b, y.b)}; }
 inline F f_min(F a, F b) { return f8_min(a, b); }
+inline F f_above(F a, F b, F x, F y) {
+  return {vbslq_f32(vcgtq_f32(a.a, b.a), x.a, y.a), vbslq_f32(vcgtq_f32(a.b, b.b), x.b, y.b)};
+}
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+inline F8 f8_fold(F a) { return a; }
+inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_round(F x) { return {vrndnq_f32(x.a), vrndnq_f32(x.b)}; }
 inline F f_scale2(F x, F k) {
   const auto power = [](float32x4_t k) {

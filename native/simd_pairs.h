@@ -23,8 +23,21 @@ template <int first, int second> inline B64 b64_bits(B64 a, uint8_t mask) {
   const __m512i counts = _mm512_inserti64x4(_mm512_set1_epi16(first), _mm256_set1_epi16(second), 1);
   return b64_and({first == second ? _mm512_srli_epi16(a.v, first) : _mm512_srlv_epi16(a.v, counts)}, mask);
 }
+/** The low nibbles of 32 bytes, then their high ones, which may stay where they are: HIGH_NIBBLE times as large. */
+inline B64 b64_nibble_runs(const void *p) {
+  const __m512i masks = _mm512_inserti64x4(_mm512_set1_epi8(0x0f), _mm256_set1_epi8(char(0xf0)), 1);
+  return {_mm512_and_si512(b64_twice(p).v, masks)};
+}
+constexpr float HIGH_NIBBLE = 16;
 /** Each byte, which must be small enough, shifted left. */
 template <int n> inline B64 b64_shl(B64 a) { return {_mm512_slli_epi16(a.v, n)}; }
+/** Sixteen bytes of each place. */
+inline B64 b64_quad(const void *a, const void *b, const void *c, const void *d) {
+  __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)a));
+  all = _mm512_mask_broadcast_i32x4(all, 0x00f0, _mm_loadu_si128((const __m128i *)b));
+  all = _mm512_mask_broadcast_i32x4(all, 0x0f00, _mm_loadu_si128((const __m128i *)c));
+  return {_mm512_mask_broadcast_i32x4(all, 0xf000, _mm_loadu_si128((const __m128i *)d))};
+}
 /** Of sixteen bytes each: low nibbles, then high nibbles. */
 inline B64 b64_nibbles(const void *a, const void *b) {
   const __m512i first = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)a));
@@ -36,7 +49,7 @@ inline B64 b64_nibbles(const void *a, const void *b) {
 inline B64 b64_lookup(const int8_t table[16], B64 indices) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), indices.v)};
 }
-/** Byte i of a run is 16 where its bit i is set. */
+/** Byte i is 16 where bit i is set. */
 inline B64 b64_bits_to_16(uint32_t a, uint32_t b) {
   return {_mm512_maskz_mov_epi8(__mmask64(a) | __mmask64(b) << 32, _mm512_set1_epi8(16))};
 }
@@ -50,7 +63,8 @@ struct Sums {
   Sums() : minima(f8_set(0)) {
     for (auto &sum : products) sum = f_set(0);
   }
-  float total() const { return f_sum(f_add(f_add(products[0], products[1]), f_add(products[2], products[3]))) + f8_sum(minima); }
+  /** Eight numbers that are still to be added up. */
+  F8 lanes() const { return f8_add(f8_fold(f_add(f_add(products[0], products[1]), f_add(products[2], products[3]))), minima); }
 };
 
 /** Whether rows of signed bytes are multiplied as bytes from 0 to 255, with an offset of 128. */
@@ -80,6 +94,20 @@ template <bool> inline void add_half_runs(Sums &sums, const B64 *w, const int8_t
   for (int j = 0; j < 4; j++) add_pair(sums, j, w[j], x, all, _mm512_add_epi32(first, _mm512_set1_epi32(4 * j)));
 }
 
+/** The same of runs whose halves lie apart: w[0] has the first halves of four runs, w[1] the second ones, and so on. */
+template <bool> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
+  const __m512 all = _mm512_castps256_ps512(scales);
+  const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  TL_UNROLL
+  for (int i = 0; i < 2; i++) {
+    if (i >= quads) break;
+    __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[2 * i].v, _mm512_loadu_si512(x + 128 * i));
+    products = _mm512_dpbusd_epi32(products, w[2 * i + 1].v, _mm512_loadu_si512(x + 128 * i + 64));
+    const __m512 spread = _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(4 * i)), all);
+    sums.products[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), spread, sums.products[i]);
+  }
+}
+
 #else
 
 struct B64 { B32 a, b; };
@@ -99,19 +127,25 @@ inline B64 b64_or(B64 x, B64 y) { return {b32_or(x.a, y.a), b32_or(x.b, y.b)}; }
 template <int first, int second> inline B64 b64_bits(B64 x, uint8_t mask) {
   return {b32_and(b32_shr<first>(x.a), mask), b32_and(b32_shr<second>(x.b), mask)};
 }
+/** The low nibbles of 32 bytes, then their high ones, which may stay where they are: HIGH_NIBBLE times as large. */
+inline B64 b64_nibble_runs(const void *p) { return b64_bits<0, 4>(b64_twice(p), 15); }
+constexpr float HIGH_NIBBLE = 1;
 /** Each byte, which must be small enough, shifted left. */
 template <int n> inline B64 b64_shl(B64 x) { return {b32_shl<n>(x.a), b32_shl<n>(x.b)}; }
+/** Sixteen bytes of each place. */
+inline B64 b64_quad(const void *a, const void *b, const void *c, const void *d) { return {b32_pair(a, b), b32_pair(c, d)}; }
 /** Of sixteen bytes each: low nibbles, then high nibbles. */
 inline B64 b64_nibbles(const void *a, const void *b) { return {b32_nibbles(a), b32_nibbles(b)}; }
 /** table[i] for each byte i, which must be below 16. */
 inline B64 b64_lookup(const int8_t table[16], B64 indices) { return {b32_lookup(table, indices.a), b32_lookup(table, indices.b)}; }
-/** Byte i of a run is 16 where its bit i is set. */
+/** Byte i is 16 where bit i is set. */
 inline B64 b64_bits_to_16(uint32_t a, uint32_t b) { return {b32_bits_to_16(a), b32_bits_to_16(b)}; }
 
 /** One token's sums over a row. */
 struct Sums {
   F8 products = f8_set(0), minima = f8_set(0);
-  float total() const { return f8_sum(f8_add(products, minima)); }
+  /** Eight numbers that are still to be added up. */
+  F8 lanes() const { return f8_add(products, minima); }
 };
 
 /** Whether rows of signed bytes are multiplied as bytes from 0 to 255, with an offset of 128. */
@@ -137,11 +171,23 @@ template <bool is_signed> inline void add_runs(Sums &sums, const B64 *w, int pai
 
 /** The same with a scale every 16 weights. */
 template <bool is_signed> inline void add_half_runs(Sums &sums, const B64 *w, const int8_t *x, F8 low_scales, F8 high_scales) {
-  I8 r[8], low, high;
+  I8 r[8];
   multiply_runs<is_signed>(r, w, 4, x);
-  i8_combine_halves(r, low, high);
-  sums.products = f8_fma(f8_from_i8(low), low_scales, sums.products);
-  sums.products = f8_fma(f8_from_i8(high), high_scales, sums.products);
+  sums.products = f8_fma(f8_from_i8(i8_combine_halves(r)), low_scales, sums.products);
+  sums.products = f8_fma(f8_from_i8(i8_combine_halves(r + 4)), high_scales, sums.products);
+}
+
+/** The same of runs whose halves lie apart: w[0] has the first halves of four runs, w[1] the second ones, and so on. */
+template <bool is_signed> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
+  const auto dot = [](I8 sum, B32 a, const int8_t *b) { return is_signed ? dot_s8(sum, a, b32_load(b)) : dot_u8(sum, a, b32_load(b)); };
+  I8 r[4];
+  TL_UNROLL
+  for (int i = 0; i < 2; i++) {
+    const int8_t *at = x + 128 * i;
+    r[2 * i] = i < quads ? dot(dot(i8_zero(), w[2 * i].a, at), w[2 * i + 1].a, at + 64) : i8_zero();
+    r[2 * i + 1] = i < quads ? dot(dot(i8_zero(), w[2 * i].b, at + 32), w[2 * i + 1].b, at + 96) : i8_zero();
+  }
+  sums.products = f8_fma(f8_from_i8(i8_combine_halves(r)), scales, sums.products);
 }
 
 #endif

@@ -55,9 +55,12 @@ inline I8 i8_zero() { return I8{{0, 0, 0, 0, 0, 0, 0, 0}}; }
 
 inline B32 b32_load(const void *p) { B32 r; std::memcpy(r.v, p, 32); return r; }
 inline void b32_store(void *p, B32 a) { std::memcpy(p, a.v, 32); }
+/** The 16 bytes at `a`, then those at `b`. */
+inline B32 b32_pair(const void *a, const void *b) { B32 r; std::memcpy(r.v, a, 16); std::memcpy(r.v + 16, b, 16); return r; }
 inline B32 b32_zero() { B32 r; std::memset(r.v, 0, 32); return r; }
 inline B32 b32_and(B32 a, uint8_t mask) { for (auto &x : a.v) x &= mask; return a; }
 inline B32 b32_or(B32 a, B32 b) { for (int i = 0; i < 32; i++) a.v[i] |= b.v[i]; return a; }
+inline B32 b32_add(B32 a, uint8_t b) { for (auto &x : a.v) x = uint8_t(x + b); return a; }
 /** Each byte shifted right by n bits. */
 template <int n> inline B32 b32_shr(B32 a) { for (auto &x : a.v) x = uint8_t(x >> n); return a; }
 /** Each byte shifted left by n bits. */
@@ -89,14 +92,21 @@ inline I8 i8_combine(const I8 r[8]) {
   for (int j = 0; j < 8; j++) for (int i = 0; i < 8; i++) out.v[j] += r[j].v[i];
   return out;
 }
-/** Sums of lanes 0-3 and 4-7 of each r[j] in order: low is those of r[0..3], high those of r[4..7]. */
-inline void i8_combine_halves(const I8 r[8], I8 &low, I8 &high) {
-  for (int j = 0; j < 8; j++) {
-    I8 &out = j < 4 ? low : high;
+/** Sums of lanes 0-3 and 4-7 of each r[j] in order. */
+inline I8 i8_combine_halves(const I8 r[4]) {
+  I8 out;
+  for (int j = 0; j < 4; j++) {
     const auto &v = r[j].v;
-    out.v[2 * (j % 4)] = v[0] + v[1] + v[2] + v[3];
-    out.v[2 * (j % 4) + 1] = v[4] + v[5] + v[6] + v[7];
+    out.v[2 * j] = v[0] + v[1] + v[2] + v[3];
+    out.v[2 * j + 1] = v[4] + v[5] + v[6] + v[7];
   }
+  return out;
+}
+/** The same of floats: lane j is the sum of all lanes of r[j]. */
+inline F8 f8_combine(const F8 r[8]) {
+  F8 out;
+  for (int j = 0; j < 8; j++) out.v[j] = f8_sum(r[j]);
+  return out;
 }
 
 inline float half_to_float(uint16_t half) { return half_to_float_plain(half); }
@@ -110,12 +120,17 @@ inline void f_store(float *p, F a) { f8_store(p, a); }
 inline F f_add(F a, F b) { return f8_add(a, b); }
 inline F f_mul(F a, F b) { return f8_mul(a, b); }
 inline F f_max(F a, F b) { return f8_max(a, b); }
+inline F f_min(F a, F b) { for (int i = 0; i < 8; i++) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
+/** x where a > b, else y. */
+inline F f_above(F a, F b, F x, F y) { for (int i = 0; i < 8; i++) y.v[i] = a.v[i] > b.v[i] ? x.v[i] : y.v[i]; return y; }
 inline F f_div(F a, F b) { for (int i = 0; i < 8; i++) a.v[i] /= b.v[i]; return a; }
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+inline F8 f8_fold(F a) { return a; }
+inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_exp(F a) { for (auto &x : a.v) x = std::exp(x); return a; }
 
 /** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */

@@ -49,7 +49,22 @@ TL_API void tl_result(TlExecutable *executable, int32_t *ids, float *values);
 TL_API void tl_read_arena(TlExecutable *executable, uint8_t *out, int64_t offset, int64_t length);
 TL_API void tl_fill_arena(TlExecutable *executable, int32_t word);
 
+/**
+ * From now on steps add up the squares of what the matrices of each matmul are multiplied with; to be called once, before any step.
+ * tl_squares copies an operation's sums out, [matrices, columns], and of how many rows they are, [matrices].
+ */
+TL_API void tl_collect_squares(TlExecutable *executable);
+TL_API void tl_squares(TlExecutable *executable, int32_t op, double *sums, double *counts);
+
 TL_API void tl_free(TlExecutable *executable);
+
+/**
+ * Writes rows of one format as rows of another; types are numbered as in tl_compile's list. `importance`, unless null, holds how much
+ * errors count, [matrices, columns] floats: the rows are those from `first_row` on of matrices of `matrix_rows` each. 0 if done, 1 if a
+ * value is not finite, 2 if one is too large for the format, 3 if the format cannot be written.
+ */
+TL_API int32_t tl_quantize(const void *from, int32_t from_type, void *to, int32_t to_type, int32_t rows, int32_t columns,
+                           const void *importance, int64_t first_row, int64_t matrix_rows, int32_t threads);
 
 /** Bytes a second that the threads read from memory at best, measured for so long. 0 if there is no memory for it. */
 TL_API double tl_measure_read(int32_t threads, double seconds);

@@ -18,13 +18,16 @@ const rules: Record<string, Rule> = {
   models: { imports: ['graph'] },
   ffi: { imports: [], packages: ['koffi'], node: true },
   io: { imports: ['ffi'], node: true },
-  formats: { imports: ['quant', 'io', 'tokenizer/json.ts'] },
+  hub: { imports: ['io'], packages: ['@huggingface/hub', 'zod'], node: true },
+  formats: {
+    imports: ['quant', 'io', 'tokenizer/json.ts', 'tokenizer/gguf-keys.ts', 'tokenizer/hf-files.ts'],
+  },
   tokenizer: { imports: [] },
   chat: { imports: [], packages: ['@huggingface/jinja'] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
-    imports: ['graph', 'quant', 'models', 'io', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
+    imports: ['graph', 'quant', 'models', 'io', 'hub', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
     packages: ['zod'],
   },
   cli: { imports: ['api'], packages: ['commander', 'picocolors', 'cli-progress'], node: true },

@@ -96,11 +96,13 @@ interface ContextParams {
   n_ctx: number
   n_batch: number
   n_ubatch: number
+  n_seq_max: number
   n_threads: number
   n_threads_batch: number
   flash_attn_type: number
   type_k: number
   type_v: number
+  kv_unified: boolean
 }
 
 koffi.struct('llama_batch', {
@@ -113,15 +115,17 @@ koffi.struct('llama_batch', {
   logits: 'int8 *',
 })
 
-/** Without positions and sequences, tokens follow those of sequence 0. */
+/** Without positions and sequences, tokens follow those of sequence 0; without `logits`, the last one's are computed. */
 interface Batch {
   n_tokens: number
   token: Int32Array
   embd: null
-  pos: null
-  n_seq_id: null
-  seq_id: null
-  logits: Int8Array
+  pos: Int32Array | null
+  /** Of each token, how many sequences it belongs to. */
+  n_seq_id: Int32Array | null
+  /** Of each token, the address of their numbers. */
+  seq_id: BigUint64Array | null
+  logits: Int8Array | null
 }
 
 const typeTraits = koffi.struct('ggml_type_traits', {
@@ -167,6 +171,7 @@ interface Functions {
   llama_log_set(callback: Pointer, data: null): void
   llama_backend_init(): void
   ggml_backend_load_all_from_path(folder: string): void
+  ggml_backend_load(path: string): Pointer | null
   ggml_backend_dev_by_type(type: number): Pointer | null
   ggml_backend_dev_backend_reg(device: Pointer): Pointer
   ggml_backend_reg_get_proc_address(registry: Pointer, name: string): Pointer
@@ -211,9 +216,16 @@ interface Functions {
   llama_free(context: Pointer): void
   llama_attach_threadpool(context: Pointer, pool: Pointer, batchPool: Pointer): void
   llama_decode(context: Pointer, batch: Batch): number
+  llama_synchronize(context: Pointer): void
   llama_get_logits(context: Pointer): Pointer
   llama_get_memory(context: Pointer): Pointer
   llama_memory_seq_rm(memory: Pointer, sequence: number, from: number, to: number): boolean
+  llama_memory_seq_pos_max(memory: Pointer, sequence: number): number
+  llama_memory_seq_cp(memory: Pointer, source: number, target: number, from: number, to: number): void
+  llama_memory_seq_add(memory: Pointer, sequence: number, from: number, to: number, delta: number): void
+  llama_state_seq_get_size(context: Pointer, sequence: number): number
+  llama_state_seq_get_data(context: Pointer, state: Uint8Array, size: number, sequence: number): number
+  llama_state_seq_set_data(context: Pointer, state: Uint8Array, size: number, sequence: number): number
 }
 
 /** The same in C, without which koffi does not know what to pass. */
@@ -224,6 +236,7 @@ const declarations: Record<keyof Functions, string> = {
   llama_log_set: 'void llama_log_set(void *callback, void *data)',
   llama_backend_init: 'void llama_backend_init()',
   ggml_backend_load_all_from_path: 'void ggml_backend_load_all_from_path(const char *folder)',
+  ggml_backend_load: 'void *ggml_backend_load(const char *path)',
   ggml_backend_dev_by_type: 'void *ggml_backend_dev_by_type(int type)',
   ggml_backend_dev_backend_reg: 'void *ggml_backend_dev_backend_reg(void *device)',
   ggml_backend_reg_get_proc_address:
@@ -249,9 +262,18 @@ const declarations: Record<keyof Functions, string> = {
   llama_free: 'void llama_free(void *context)',
   llama_attach_threadpool: 'void llama_attach_threadpool(void *context, void *pool, void *batch_pool)',
   llama_decode: 'int llama_decode(void *context, llama_batch batch)',
+  llama_synchronize: 'void llama_synchronize(void *context)',
   llama_get_logits: 'void *llama_get_logits(void *context)',
   llama_get_memory: 'void *llama_get_memory(void *context)',
   llama_memory_seq_rm: 'bool llama_memory_seq_rm(void *memory, int sequence, int from, int to)',
+  llama_memory_seq_pos_max: 'int llama_memory_seq_pos_max(void *memory, int sequence)',
+  llama_memory_seq_cp: 'void llama_memory_seq_cp(void *memory, int source, int target, int from, int to)',
+  llama_memory_seq_add: 'void llama_memory_seq_add(void *memory, int sequence, int from, int to, int delta)',
+  llama_state_seq_get_size: 'size_t llama_state_seq_get_size(void *context, int sequence)',
+  llama_state_seq_get_data:
+    'size_t llama_state_seq_get_data(void *context, _Out_ uint8_t *state, size_t size, int sequence)',
+  llama_state_seq_set_data:
+    'size_t llama_state_seq_set_data(void *context, const uint8_t *state, size_t size, int sequence)',
 }
 
 interface Library extends Functions {
@@ -263,6 +285,16 @@ interface Library extends Functions {
 }
 
 let opened: Library | undefined
+let cpuVariant: string | undefined
+
+/**
+ * Makes llama.cpp compute with its library for one kind of processor (`haswell`: AVX2) and not with the one that suits
+ * this one best. Throws a LlamaError once it has been opened.
+ */
+export function chooseCpu(variant: string): void {
+  if (opened) throw new LlamaError(`${variant} is asked for after llama.cpp has chosen`)
+  cpuVariant = variant
+}
 
 /** The library, opened and initialised by the first call. */
 function library(): Library {
@@ -270,12 +302,18 @@ function library(): Library {
   return opened
 }
 
-function open(): Library {
+/** Where libllama and the libraries that it loads are. */
+export function llamaPaths(): { folder: string; library: string } {
   const main = createRequire(import.meta.url).resolve('@node-llama-cpp/linux-x64')
   const folder = join(dirname(main), '../bins/linux-x64')
   const file = readdirSync(folder).find(name => /^libllama\.v.*\.so$/.test(name))
   if (!file) throw new LlamaError(`${folder} has no libllama`)
-  const handle = koffi.load(join(folder, file)) // answers for the ggml libraries that it needs, too
+  return { folder, library: join(folder, file) }
+}
+
+function open(): Library {
+  const { folder, library: path } = llamaPaths()
+  const handle = koffi.load(path) // answers for the ggml libraries that it needs, too
   const functions = Object.fromEntries(
     Object.entries(declarations).map(([name, declaration]) => [name, handle.func(declaration)]),
   ) as unknown as Functions
@@ -285,7 +323,8 @@ function open(): Library {
   const idle: Pointer = handle.symbol('llama_max_devices')
   const silence = () => functions.llama_log_set(idle, null)
   silence()
-  functions.ggml_backend_load_all_from_path(folder)
+  if (cpuVariant === undefined) functions.ggml_backend_load_all_from_path(folder)
+  else functions.ggml_backend_load(join(folder, `libggml-cpu-${cpuVariant}.so`))
   functions.llama_backend_init()
   const cpu = functions.ggml_backend_dev_by_type(0)
   if (!cpu) throw new LlamaError(`ggml finds no CPU backend in ${folder}`)
@@ -417,30 +456,44 @@ export interface ContextOptions {
   readonly threads?: number
   /** Default F32, for expected numbers; llama.cpp's own default is F16. */
   readonly cache?: keyof typeof cacheTypes
-  /** Default false, for expected numbers; llama.cpp's own default is where it can. */
-  readonly flashAttention?: boolean
+  /** Default false, for expected numbers; llama.cpp's own default is `auto`: where it can. */
+  readonly flashAttention?: boolean | 'auto'
+  /** How many there may be at once; unless `unified`, they share the room for tokens evenly. Default 1. */
+  readonly sequences?: number
+  /** One store of tokens for all sequences, in which they can share theirs. Default false. */
+  readonly unified?: boolean
 }
 
-/** A sequence of tokens in a model, with a pool of threads of its own. */
+/** What llama-bench, llama.cpp's own benchmark, sets. */
+export const benchOptions = {
+  batch: 2048,
+  cache: 'F16',
+  flashAttention: 'auto',
+} as const satisfies ContextOptions
+
+/** Sequences of tokens in a model, with a pool of threads of their own; sequence 0 unless it says otherwise. */
 export class LlamaContext {
   /** The most tokens in one call of decode. */
   readonly batch: number
   readonly #handle: Pointer
   readonly #threadpool: Pointer
   readonly #rowBytes: number
+  #sequenceIds: SequenceIds | undefined
 
   constructor(model: Pointer, vocabularySize: number, options: ContextOptions) {
     const { tokens = 512, batch = tokens, microBatch = 512, threads = availableParallelism() } = options
-    const { cache = 'F32', flashAttention = false } = options
+    const { cache = 'F32', flashAttention = false, sequences = 1, unified = false } = options
     const params = library().llama_context_default_params()
     params.n_ctx = tokens
     params.n_batch = batch
     params.n_ubatch = Math.min(batch, microBatch)
+    params.n_seq_max = sequences
+    params.kv_unified = unified
     params.n_threads = threads
     params.n_threads_batch = threads
     params.type_k = cacheTypes[cache]
     params.type_v = cacheTypes[cache]
-    params.flash_attn_type = flashAttention ? 1 : 0
+    params.flash_attn_type = flashAttention === 'auto' ? -1 : Number(flashAttention)
     this.batch = batch
     this.#rowBytes = 4 * vocabularySize
     this.#handle = made('cannot make a context', () => library().llama_init_from_model(model, params))
@@ -451,33 +504,70 @@ export class LlamaContext {
 
   /** Appends tokens to the sequence. Answers the logits behind each one, or behind the last one only. */
   decode(ids: readonly number[], rows: 'all' | 'last' = 'all'): Float32Array[] {
-    if (ids.length === 0 || ids.length > this.batch)
-      throw new LlamaError(`${ids.length} tokens, where 1 to ${this.batch} can be decoded at once`)
     const wanted = new Int8Array(ids.length).fill(rows === 'all' ? 1 : 0)
     wanted[ids.length - 1] = 1
-    const status = library().llama_decode(this.#handle, {
-      n_tokens: ids.length,
-      token: Int32Array.from(ids),
-      embd: null,
-      pos: null,
-      n_seq_id: null,
-      seq_id: null,
-      logits: wanted,
-    })
-    if (status !== 0)
-      throw new LlamaError(`llama_decode answers ${status}${status === 1 ? ': no room in the context' : ''}`)
+    this.#decode({ ...following(ids), logits: wanted })
     return this.#logits(rows === 'all' ? ids.length : 1)
   }
 
-  /** Forgets the tokens from position `length` on. */
+  /** The same to the end, and leaves the logits of the last one where they are: to measure. */
+  run(ids: readonly number[]): void {
+    this.#decode(following(ids))
+    library().llama_synchronize(this.#handle)
+  }
+
+  /** Puts one token at `position` of each sequence, the first id into sequence 0 and so on: to measure. */
+  runEach(ids: readonly number[], position: number): void {
+    this.#sequenceIds ??= new SequenceIds(ids.length)
+    this.#decode({
+      ...following(ids),
+      pos: new Int32Array(ids.length).fill(position),
+      n_seq_id: new Int32Array(ids.length).fill(1),
+      seq_id: this.#sequenceIds.addresses(ids.length),
+      logits: new Int8Array(ids.length).fill(1),
+    })
+    library().llama_synchronize(this.#handle)
+  }
+
+  /**
+   * Makes the sequence `length` tokens long with copies of what it has now, which takes no time: for measurements, what
+   * the cache holds does not matter. Needs `unified` and a second sequence.
+   */
+  repeat(length: number): void {
+    const { llama_state_seq_get_size, llama_state_seq_get_data, llama_state_seq_set_data } = library()
+    const { llama_memory_seq_add, llama_memory_seq_cp, llama_memory_seq_rm } = library()
+    const memory = library().llama_get_memory(this.#handle)
+    const state = new Uint8Array(llama_state_seq_get_size(this.#handle, 0))
+    llama_state_seq_get_data(this.#handle, state, state.length, 0)
+    const part = library().llama_memory_seq_pos_max(memory, 0) + 1
+    for (let start = part; start < length; start += part) {
+      if (llama_state_seq_set_data(this.#handle, state, state.length, 1) === 0)
+        throw new LlamaError(`no room for ${part} tokens behind ${start}`)
+      llama_memory_seq_add(memory, 1, 0, -1, start)
+      llama_memory_seq_cp(memory, 1, 0, 0, -1)
+      llama_memory_seq_rm(memory, 1, 0, -1)
+    }
+    this.truncate(length)
+  }
+
+  /** Forgets the tokens of all sequences from position `length` on. */
   truncate(length: number): void {
-    if (!library().llama_memory_seq_rm(library().llama_get_memory(this.#handle), 0, length, -1))
+    if (!library().llama_memory_seq_rm(library().llama_get_memory(this.#handle), -1, length, -1))
       throw new LlamaError(`cannot forget the tokens from position ${length} on`)
   }
 
   dispose(): void {
     library().llama_free(this.#handle)
     library().ggml_threadpool_free(this.#threadpool)
+    this.#sequenceIds?.dispose()
+  }
+
+  #decode(batch: Batch): void {
+    if (batch.n_tokens === 0 || batch.n_tokens > this.batch)
+      throw new LlamaError(`${batch.n_tokens} tokens, where 1 to ${this.batch} can be decoded at once`)
+    const status = library().llama_decode(this.#handle, batch)
+    if (status !== 0)
+      throw new LlamaError(`llama_decode answers ${status}${status === 1 ? ': no room in the context' : ''}`)
   }
 
   /** Copies: the next step overwrites them. */
@@ -485,6 +575,32 @@ export class LlamaContext {
     const memory = koffi.view(library().llama_get_logits(this.#handle), rows * this.#rowBytes)
     const starts = Array.from({ length: rows }, (_, row) => row * this.#rowBytes)
     return starts.map(start => new Float32Array(memory.slice(start, start + this.#rowBytes)))
+  }
+}
+
+/** Tokens that follow those of sequence 0; the logits of the last one are computed. */
+function following(ids: readonly number[]): Batch {
+  const token = Int32Array.from(ids)
+  return { n_tokens: ids.length, token, embd: null, pos: null, n_seq_id: null, seq_id: null, logits: null }
+}
+
+/** The numbers 0, 1, 2, ... where llama.cpp can read them: a batch holds the address of each. */
+class SequenceIds {
+  readonly #memory: Pointer
+
+  constructor(count: number) {
+    const numbers = Int32Array.from({ length: count }, (_, i) => i)
+    this.#memory = koffi.alloc('int32', count)
+    koffi.encode(this.#memory, koffi.array('int32', count), numbers)
+  }
+
+  addresses(count: number): BigUint64Array {
+    const start = koffi.address(this.#memory)
+    return BigUint64Array.from({ length: count }, (_, i) => start + BigInt(4 * i))
+  }
+
+  dispose(): void {
+    koffi.free(this.#memory)
   }
 }
 

@@ -1,7 +1,7 @@
 // The models that one has without naming a file: the one in the package, and what the cache folder holds.
 
+import { cachedModels } from '../hub/cache.ts'
 import { openFile } from '../io/file.ts'
-import { cachedModels } from '../io/hub-cache.ts'
 
 /** The model that ships with the package: four million parameters that tell short stories (models/README.md). */
 export const builtinModel: { readonly name: 'torchless-tiny'; readonly location: URL } = {
@@ -26,6 +26,6 @@ export async function listModels(): Promise<ListedModel[]> {
   const cached = await cachedModels()
   return [
     { ...builtinModel, size, builtin: true },
-    ...cached.map(({ path, size }) => ({ name: path, location: path, size, builtin: false })),
+    ...cached.map(({ name, path, size }) => ({ name, location: path, size, builtin: false })),
   ]
 }

@@ -9,15 +9,25 @@ export type { FeedOptions, Session } from '../engine/session.ts'
 export * from '../errors.ts'
 export type { FormatName } from '../formats/model-file.ts'
 export { formatNames } from '../formats/readers.ts'
+export { isHubName } from '../hub/name.ts'
+export {
+  type MixName as QuantizationName,
+  mixNames as quantizationNames,
+  type PrecisionName,
+  precisionNames,
+} from '../quant/mixes.ts'
 export type { EncodeOptions, SpecialPlaces, Tokenizer } from '../tokenizer/tokenizer.ts'
 export { type Benchmark, type BenchmarkOptions, benchmark, type Rate } from './benchmark.ts'
 export { builtinModel, type ListedModel, listModels } from './builtin.ts'
 export { type ConvertOptions, convertModel, type WritableFormat, writableFormats } from './convert.ts'
 export type { Finish, GenerateOptions, Generation, Timings, Usage } from './generation.ts'
+export { computeImportance, type ImportanceOptions } from './imatrix.ts'
 export { inspectModel, type ModelInspection, type TensorInspection } from './inspect.ts'
 export { type LoadOptions, loadModel } from './load.ts'
 export type { Model } from './model.ts'
 export type { ModelLocation } from './open.ts'
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts'
+export { findPulled, type PulledModel, type PullOptions, pull } from './pull.ts'
+export { type QuantizeOptions, quantizeModel } from './quantize.ts'
 export { loadTemplate, type Prompt, PromptTemplate, type TemplateOptions } from './template.ts'
 export { loadTokenizer } from './tokenizer.ts'

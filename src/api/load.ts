@@ -4,10 +4,13 @@ import { type BackendName, backendNames, openBackend } from '../backends/select.
 import { Engine, limitsFor } from '../engine/engine.ts'
 import type { FormatName } from '../formats/model-file.ts'
 import { architectureNames, recordModel } from '../models/registry.ts'
+import { type PrecisionName, precisionNames, precisionTypes } from '../quant/mixes.ts'
 import { checkFit, DEFAULT_LAZY_MEMORY } from './memory.ts'
 import { Model } from './model.ts'
 import { type ModelLocation, openModelFile } from './open.ts'
-import { checkOptions, count, formatOption } from './options.ts'
+import { callback, checkOptions, count, formatOption, locationOption } from './options.ts'
+import { mixedModel } from './quantize.ts'
+import { requantized } from './requantized.ts'
 import { readTemplate } from './template.ts'
 import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
@@ -29,6 +32,11 @@ export interface LoadOptions {
   readonly architecture?: string | undefined
   /** What to read the file as, where its content does not tell. */
   readonly format?: FormatName | undefined
+  /**
+   * Makes weights of other formats while loading: `full` (F32), `balanced` (Q8_0), `memory` (as Q4_K_M), `gpu` (as Q4_0). Those that would
+   * become larger stay, but for `full`. Default: as in the file.
+   */
+  readonly precision?: PrecisionName | undefined
   /** Another file's tokenizer: a tokenizer.json, tokenizer.model, tokenizer.bin, a model. Default: the model's own. */
   readonly tokenizer?: ModelLocation | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
@@ -44,12 +52,9 @@ const schema = z.strictObject({
   lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
-  tokenizer: z
-    .union([z.string(), z.instanceof(URL), z.instanceof(Blob)], 'expected a path, a URL or a Blob')
-    .optional(),
-  notice: z
-    .custom<LoadOptions['notice']>(value => typeof value === 'function', 'expected a function')
-    .optional(),
+  precision: z.enum(precisionNames).optional(),
+  tokenizer: locationOption.optional(),
+  notice: callback<LoadOptions['notice']>().optional(),
 })
 
 /**
@@ -65,13 +70,20 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     kvDType,
     architecture,
     format,
+    precision,
     tokenizer: otherTokenizer,
     lazy,
     lazyMemory,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
-  const file = await openModelFile(location, format)
+  const opened = await openModelFile(location, format)
+  let file = opened
   try {
+    if (precision)
+      file = await requantized(opened, {
+        types: precisionTypes(precision, mixedModel(opened, false)),
+        ...backendOptions,
+      })
     const recorded = recordModel(file.metadata, file.tensors, { maxSeqLen, architecture })
     const { name } = file.sources[0]!
     const tokenizer = otherTokenizer ? await loadTokenizer(otherTokenizer) : tokenizerOf(file)

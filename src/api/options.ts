@@ -22,3 +22,8 @@ function describe(value: unknown): string {
 export const count = z.int().min(1)
 export const signal = z.custom<AbortSignal>(value => value instanceof AbortSignal, 'expected an AbortSignal')
 export const formatOption = z.enum(formatNames).optional()
+export const callback = <F>() => z.custom<F>(value => typeof value === 'function', 'expected a function')
+export const locationOption = z.union(
+  [z.string(), z.instanceof(URL), z.instanceof(Blob)],
+  'expected a path, a URL or a Blob',
+)

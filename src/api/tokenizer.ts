@@ -43,8 +43,14 @@ export async function loadTokenizer(
   }
 }
 
-/** The tokenizer that a model file carries, if it does. */
-export function tokenizerOf({ metadata, sources }: ModelFile): Tokenizer | undefined {
+/** The tokenizer that a model file carries or has beside it, if it does. */
+export function tokenizerOf({ metadata, sources, tokenizer }: ModelFile): Tokenizer | undefined {
+  if (tokenizer) {
+    const { json, sentencePiece, config, ends, name } = tokenizer
+    return json === undefined
+      ? tokenizerFromSentencePiece(sentencePiece!, name, { config, ends })
+      : tokenizerFromJson(json, config, name, ends)
+  }
   return hasTokenizer(metadata) ? tokenizerFromGguf(metadata, sources[0]!.name) : undefined
 }
 

@@ -18,6 +18,8 @@ export interface Limits extends PlanLimits {
   /** Blocks in each group's pool. */
   readonly poolBlocks: readonly number[]
   readonly kvDType: KvDType
+  /** Add up the squares of what matrices are multiplied with: see {@link Executable.inputSquares}. */
+  readonly collectSquares?: boolean
   /** Surround tensors with guard zones and check them after each step (a test aid): see `plan`. */
   readonly guard?: boolean
 }
@@ -125,6 +127,15 @@ export interface Roofline {
   readonly int8Rate: number
 }
 
+/** Of matrices that are multiplied with the same: sums of its squares over all steps, by column. */
+export interface InputSquares {
+  readonly weights: readonly string[]
+  /** `[matrices, columns]`: of a mixture, a matrix is an expert. */
+  readonly sums: Float64Array
+  /** `[matrices]` rows that were summed. */
+  readonly counts: Float64Array
+}
+
 /** Bytes of memory, without caches. */
 export interface MemoryNeeds {
   readonly weights: number
@@ -138,6 +149,8 @@ export interface MemoryNeeds {
 export interface Executable {
   /** Runs one step. Steps queue; an aborted one rejects with the signal's reason and leaves cache rows undefined. */
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits>
+  /** What was added up so far, between steps, if the limits asked for it; undefined where the backend cannot. */
+  inputSquares?(): readonly InputSquares[]
   /** Waits for the running step, then frees everything; later calls reject with DisposedError. */
   dispose(): Promise<void>
 }

@@ -5,19 +5,27 @@ import { convertModel, type FormatName, type WritableFormat, writableFormats } f
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type ConvertFlags = TerminalOptions & { readonly format?: FormatName; readonly to?: WritableFormat }
 
 /** What a name of the new file means without --to. */
-const byExtension: Readonly<Record<string, WritableFormat>> = { '.gguf': 'gguf', '.bin': 'native' }
+const byExtension: Readonly<Record<string, WritableFormat>> = {
+  '.gguf': 'gguf',
+  '.bin': 'native',
+  '': 'safetensors',
+}
 
 export function addConvertCommand(program: Command): void {
   const command = program
     .command('convert')
     .description('write a model in another format; tensors stay as they are')
     .argument('<in>', 'model file')
-    .argument('<out>', 'file to write: NAME.gguf, or NAME.bin for the native format')
+    .argument(
+      '<out>',
+      'what to write: NAME.gguf, NAME.bin for the native format, or a folder for safetensors',
+    )
     .addOption(new Option('--to <format>', 'what to write, whatever its name').choices(writableFormats))
     .addHelpText('after', '\nExample:\n  $ torchless convert model.gguf model.bin')
   addTerminalOptions(addFormatOption(command)).action(convert)
@@ -27,11 +35,14 @@ async function convert(from: string, path: string, flags: ConvertFlags): Promise
   const terminal = new Terminal(flags)
   const to = flags.to ?? byExtension[extname(path).toLowerCase()]
   if (to === undefined)
-    throw new UsageError(`convert: expected a name that ends in .gguf or .bin, or --to, found ${path}`)
+    throw new UsageError(
+      `convert: expected a name that ends in .gguf or .bin or has no ending (a folder), or --to, found ${path}`,
+    )
+  const model = await localModel(from, terminal)
   const bar = terminal.progress('writing', 'MB')
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
   try {
-    await convertModel(from, path, {
+    await convertModel(model, path, {
       to,
       format: flags.format,
       signal: interruptSignal(),

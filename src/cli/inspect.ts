@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { type FormatName, inspectModel, type ModelInspection, UnsupportedModelError } from '../api/index.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { bytes } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -27,8 +28,9 @@ export function addInspectCommand(program: Command): void {
   addTerminalOptions(addFormatOption(command)).action(inspect)
 }
 
-async function inspect(path: string, flags: InspectFlags): Promise<void> {
+async function inspect(given: string, flags: InspectFlags): Promise<void> {
   const terminal = new Terminal(flags)
+  const path = await localModel(given, terminal)
   const { program, unsupported, ...found } = await inspectModel(path, {
     format: flags.format,
     lazyMemory: flags.lazyMemory,

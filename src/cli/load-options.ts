@@ -1,6 +1,15 @@
 // The options of every command that computes: which backend, how much context, what cache.
 import { type Command, Option } from 'commander'
-import { type FormatName, formatNames, type LoadOptions, loadModel, type Model } from '../api/index.ts'
+import {
+  type FormatName,
+  formatNames,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  type PrecisionName,
+  precisionNames,
+} from '../api/index.ts'
+import { localModel } from './model-argument.ts'
 import { bytes, whole } from './numbers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -13,6 +22,7 @@ export type LoadFlags = {
   readonly lazyMemory?: number
   readonly arch?: string
   readonly format?: FormatName
+  readonly precision?: PrecisionName
   readonly tokenizer?: string
 }
 
@@ -46,6 +56,12 @@ export function addLoadOptions(command: Command): Command {
         .implies({ lazy: true }),
     )
     .option('--arch <name>', 'take the model for this architecture, whatever the file says')
+    .addOption(
+      new Option(
+        '--precision <preset>',
+        'requantize while loading: full (F32), balanced (Q8_0), memory (Q4_K_M), gpu (Q4_0)',
+      ).choices(precisionNames),
+    )
     .option(
       '--tokenizer <file>',
       "tokenizer.json, tokenizer.model, tokenizer.bin or a model (default: the model's own)",
@@ -59,13 +75,16 @@ export function addTerminalOptions(command: Command): Command {
     .option('--no-color', 'no colours (NO_COLOR is honoured too)')
 }
 
-export async function load(path: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+/** Loads the model that a command was given, a path or a name on a hub. */
+export async function load(given: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+  const path = await localModel(given, terminal)
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, tokenizer } = flags
+  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, precision } = flags
+  const tokenizer = flags.tokenizer && (await localModel(flags.tokenizer, terminal))
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, lazy, lazyMemory, notice },
-    ...{ architecture: arch, format, tokenizer },
+    ...{ architecture: arch, format, precision, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(

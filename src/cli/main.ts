@@ -5,9 +5,12 @@ import { Command } from 'commander'
 import { addBenchCommand } from './bench.ts'
 import { addConvertCommand } from './convert.ts'
 import { reportFailure } from './failure.ts'
+import { addImatrixCommand } from './imatrix.ts'
 import { addInspectCommand } from './inspect.ts'
 import { addLogitsCommand } from './logits.ts'
 import { addPerplexityCommand } from './perplexity.ts'
+import { addPullCommand } from './pull.ts'
+import { addQuantizeCommand } from './quantize.ts'
 import { addRunCommand } from './run.ts'
 import { addTemplateCommand } from './template.ts'
 import { addTokenizeCommand } from './tokenize.ts'
@@ -31,6 +34,9 @@ addPerplexityCommand(program)
 addBenchCommand(program)
 addTemplateCommand(program)
 addConvertCommand(program)
+addQuantizeCommand(program)
+addImatrixCommand(program)
+addPullCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -6,6 +6,7 @@ import {
   builtinModel,
   type GenerateOptions,
   type Generation,
+  isHubName,
   listBackends,
   listModels,
 } from '../api/index.ts'
@@ -36,7 +37,10 @@ type RunFlags = LoadFlags &
 
 export function addRunCommand(program: Command): void {
   program
-    .argument('[model]', 'model file, the first part of a split one (default: the built-in model)')
+    .argument(
+      '[model]',
+      'model file, the first part of a split one, or hf:OWNER/REPO:QUANT (default: the built-in model)',
+    )
     .argument('[prompt]', 'text to go on from; - or nothing: standard input')
     .option('--max-tokens <n>', 'longest response (default: max-seq-len / 4, from 2048 to 32768)', whole(1))
     .option('--temperature <t>', '0 takes the best token always', real(0), 0.7)
@@ -104,9 +108,14 @@ async function end({ finish, usage, timings }: Generation, terminal: Terminal): 
   await terminal.json({ done: true, finish, usage: { ...usage, thinking: 0 }, timings })
 }
 
-/** One positional argument is a model if it is a file, or is named like one. */
+/** One positional argument is a model if it is a file, or is named like one, here or on a hub. */
 function isModel(argument: string): boolean {
-  return existsSync(argument) || argument === builtinModel.name || /\.(gguf|safetensors|bin)$/i.test(argument)
+  return (
+    existsSync(argument) ||
+    argument === builtinModel.name ||
+    isHubName(argument) ||
+    /\.(gguf|safetensors|bin)$/i.test(argument)
+  )
 }
 
 async function promptFromStdin(given: string | undefined): Promise<string> {

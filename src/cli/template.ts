@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { type FormatName, loadTemplate, type Message, SourceError, TorchlessError } from '../api/index.ts'
 import { UsageError } from './failure.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type TemplateFlags = TerminalOptions & {
@@ -38,7 +39,8 @@ async function template(path: string, flags: TemplateFlags): Promise<void> {
   )
   const tools =
     flags.tools === undefined ? undefined : listOf(await readJson(flags.tools), 'tools', flags.tools)
-  const { text, tokens } = (await loadTemplate(path, { format: flags.format })).render(messages, { tools })
+  const loaded = await loadTemplate(await localModel(path, terminal), { format: flags.format })
+  const { text, tokens } = loaded.render(messages, { tools })
   await (terminal.options.json ? terminal.json({ prompt: text, tokens }) : terminal.write(text))
 }
 

@@ -47,12 +47,14 @@ export class Terminal {
   progress(what: string, unit: string): { update(done: number, total: number): void; stop(): void } {
     if (this.options.quiet || !process.stderr.isTTY) return { update() {}, stop() {} }
     const started = performance.now()
-    const format = `${what} {bar} {value}/{total} ${unit}, {eta_formatted} left`
+    const format = `${what} {bar} {value}/{total} ${unit}, {rate} ${unit}/s, {eta_formatted} left`
     const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true })
     return {
       update(done, total) {
-        if (bar.isActive) bar.update(done)
-        else if (done < total && performance.now() - started > PATIENCE) bar.start(total, done)
+        const elapsed = performance.now() - started
+        const rate = Number((done / (elapsed / 1000)).toPrecision(3))
+        if (bar.isActive) bar.update(done, { rate })
+        else if (done < total && elapsed > PATIENCE) bar.start(total, done, { rate })
       },
       stop: () => bar.stop(),
     }

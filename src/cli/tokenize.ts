@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { type FormatName, loadTokenizer } from '../api/index.ts'
 import { UsageError } from './failure.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
+import { localModel } from './model-argument.ts'
 import { tokenIds } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -33,7 +34,7 @@ async function tokenize(path: string, given: string | undefined, flags: Tokenize
   const terminal = new Terminal(flags)
   if ([given, flags.file, flags.ids].filter(value => value !== undefined).length > 1)
     throw new UsageError('tokenize: give one of TEXT, --file and --ids')
-  const tokenizer = await loadTokenizer(path, { format: flags.format })
+  const tokenizer = await loadTokenizer(await localModel(path, terminal), { format: flags.format })
   if (flags.ids) {
     const wrong = flags.ids.find(id => id >= tokenizer.size)
     if (wrong !== undefined)

@@ -6,6 +6,7 @@ import {
   type Backend,
   BLOCK_SIZE,
   type Executable,
+  type InputSquares,
   type KvDType,
   type Limits,
   type Logits,
@@ -22,6 +23,8 @@ export interface EngineOptions {
   /** Most tokens that a session holds. */
   readonly maxSeqLen: number
   readonly kvDType: KvDType
+  /** Add up the squares of what matrices are multiplied with. */
+  readonly collectSquares?: boolean
   /** Most tokens in a step: longer feeds take several. Default: what suits the backend. */
   readonly maxTokens?: number
   /** Most rows of logits in a step. Default 64. */
@@ -84,6 +87,11 @@ export class Engine {
     this.#pending.push(pending)
     if (!this.#draining) this.#drained = this.#drain()
     return pending.result
+  }
+
+  /** What was added up so far; undefined where the backend cannot. To be asked while nothing is computed. */
+  inputSquares(): readonly InputSquares[] | undefined {
+    return this.#executable.inputSquares?.()
   }
 
   /** Waits for the running step and frees everything; feeds under way reject with DisposedError. */
@@ -154,12 +162,12 @@ export class Engine {
 
 /** Capacities that an engine with these options has its programs compiled for. */
 export function limitsFor(program: Program, options: EngineOptions & { readonly maxTokens: number }): Limits {
-  const { maxSeqLen, kvDType, maxTokens, maxRows = 64, maxSequences = 16 } = options
+  const { maxSeqLen, kvDType, maxTokens, maxRows = 64, maxSequences = 16, collectSquares = false } = options
   const maxBlocks = Math.ceil(maxSeqLen / BLOCK_SIZE)
   const poolBlocks = program.groups.map(group => {
     if (group.kind !== 'window') return maxSequences * maxBlocks
     const rows = group.window + 2 * maxTokens + WINDOW_SLACK
     return maxSequences * Math.min(maxBlocks, Math.ceil(rows / BLOCK_SIZE) + 1)
   })
-  return { maxTokens, maxRows, maxSequences, maxBlocks, poolBlocks, kvDType }
+  return { maxTokens, maxRows, maxSequences, maxBlocks, poolBlocks, kvDType, collectSquares }
 }

@@ -2,6 +2,7 @@
 // memory. Knows no format.
 import { InvalidOptionError } from '../errors.ts'
 import type { Sink } from '../io/sink.ts'
+import type { Source } from '../io/source.ts'
 import { bytesFor, type QuantName, quants } from '../quant/quants.ts'
 import { alignUp, type ElementType, MAX_DIMENSIONS, splitKeys } from './gguf/spec.ts'
 import { GgufValue, type WritableValue } from './gguf/values.ts'
@@ -39,11 +40,35 @@ export function contentsOf({ metadata, types, tensors }: ModelFile): ModelConten
       name,
       type,
       shape,
-      async *data() {
-        for (let at = 0; at < bytes; at += CHUNK)
-          yield await source.read(offset + at, Math.min(CHUNK, bytes - at))
-      },
+      data: () => inPieces(source, offset, bytes, bytesFor(type, shape.at(-1)!)),
     })),
+  }
+}
+
+/** Whole rows, as some sources compute them; the next piece is on its way while one is written. */
+async function* inPieces(
+  source: Source,
+  offset: number,
+  bytes: number,
+  rowBytes: number,
+): AsyncIterable<Uint8Array> {
+  const size = Math.max(1, Math.floor(CHUNK / rowBytes)) * rowBytes
+  const read = (at: number) => {
+    const piece = source.read(offset + at, Math.min(size, bytes - at))
+    // Its failure is told when its turn comes, not before.
+    piece.catch(() => {})
+    return piece
+  }
+  let next = read(0)
+  try {
+    for (let at = 0; at < bytes; at += size) {
+      const piece = await next
+      if (at + size < bytes) next = read(at + size)
+      yield piece
+    }
+  } finally {
+    // Whoever stops early must not close what is still read.
+    await next.catch(() => {})
   }
 }
 

@@ -41,6 +41,20 @@ export interface TensorPlace {
   readonly offset: number
 }
 
+/** A tokenizer's own files, where a format keeps it in some: the first of the two that is there is the one to use. */
+export interface TokenizerFiles {
+  /** The text of tokenizer.json, parsed. */
+  readonly json: unknown
+  /** The bytes of tokenizer.model. */
+  readonly sentencePiece: Uint8Array | undefined
+  /** tokenizer_config.json, parsed. */
+  readonly config: unknown
+  /** Ids that end a generation, beside those that the tokenizer knows itself. */
+  readonly ends: readonly number[]
+  /** For messages. */
+  readonly name: string
+}
+
 export type FormatName = 'gguf' | 'native' | 'llama2c' | 'safetensors'
 
 export interface ModelFile {
@@ -52,5 +66,7 @@ export interface ModelFile {
   /** By key: how the value is stored, of an array its elements; for writers, as a number does not say it. */
   readonly types: ReadonlyMap<string, ElementType>
   readonly tensors: ReadonlyMap<string, TensorInfo>
+  /** Of formats without files of their own for it, and where a model has none, there is nothing. */
+  readonly tokenizer?: TokenizerFiles
   close(): Promise<void>
 }

@@ -6,6 +6,7 @@ import { openGguf } from './gguf.ts'
 import { looksLlama2c, type Neighbours, openLlama2c } from './llama2c.ts'
 import type { FormatName, ModelFile } from './model-file.ts'
 import { looksNative, openNative } from './native.ts'
+import { looksIndex, looksSafetensors, openSafetensors } from './safetensors.ts'
 
 export interface FormatReader {
   readonly name: FormatName
@@ -25,6 +26,11 @@ export const readers: readonly FormatReader[] = [
     open: (source, beside) => openGguf(source, name => beside.open(name)),
   },
   { name: 'native', detects: looksNative, open: openNative },
+  {
+    name: 'safetensors',
+    detects: (start, size) => looksSafetensors(start, size) || looksIndex(start),
+    open: openSafetensors,
+  },
   { name: 'llama2c', detects: looksLlama2c, open: openLlama2c },
 ]
 

@@ -31,10 +31,15 @@ export async function openFile(location: string | URL): Promise<Source> {
 
 /** Names of the files in the folder of a file; none if it cannot be read. */
 export async function namesBeside(location: string | URL): Promise<readonly string[]> {
+  return (await namesIn(dirname(pathOf(location)))) ?? []
+}
+
+/** Names of the files in a folder; undefined if the location is none. */
+export async function namesIn(location: string | URL): Promise<readonly string[] | undefined> {
   try {
-    return await readdir(dirname(pathOf(location)))
+    return await readdir(pathOf(location))
   } catch {
-    return []
+    return undefined
   }
 }
 

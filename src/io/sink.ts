@@ -1,5 +1,6 @@
 // Where bytes are written to, and files that are there whole or not at all. Knows nothing of what the bytes mean.
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { SourceError } from '../errors.ts'
 import { reason } from './source.ts'
 
@@ -29,6 +30,33 @@ export async function writeWhole(path: string, fill: (sink: Sink) => Promise<voi
       await handle.close().catch(() => {})
       await rm(partial, { force: true })
     }
+    throw error
+  }
+}
+
+/** A file of a folder. */
+export interface FolderEntry {
+  readonly name: string
+  write(sink: Sink): Promise<void>
+}
+
+/**
+ * Writes a folder that is there whole or not at all, as {@link writeWhole} writes a file. A {@link SourceError} if there is one
+ * with anything in it.
+ */
+export async function writeFolder(path: string, entries: readonly FolderEntry[]): Promise<void> {
+  const folder = path.replace(/(?<=[^/\\])[/\\]+$/, '')
+  const partial = `${folder}.part-${process.pid}`
+  await attempt(path, () => mkdir(partial))
+  try {
+    for (const { name, write } of entries) await writeWhole(join(partial, name), write)
+    await attempt(path, async () => {
+      // An empty folder may be in the way; one that is not empty stays, and is an error.
+      await rmdir(folder).catch(() => {})
+      await rename(partial, folder)
+    })
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
     throw error
   }
 }

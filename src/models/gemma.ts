@@ -39,7 +39,8 @@ export const gemma = architecture({
       rope: ropeConfig(meta, heads.keyDim, 'halves', options),
       localRope: localRope(meta, heads.keyDim, options),
       windows: windows(meta, variant, base.layers),
-      scale: byEmbedding ? (base.dim / heads.heads) ** -0.5 : heads.keyDim ** -0.5,
+      // Checkpoints say it, GGUF files do not.
+      scale: meta.number('attention.scale', (byEmbedding ? base.dim / heads.heads : heads.keyDim) ** -0.5),
       softcap: meta.number('attn_logit_softcapping', variant.attentionCap, 0) || undefined,
       finalCap: meta.number('final_logit_softcapping', variant.finalCap, 0),
     }

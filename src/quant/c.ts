@@ -86,7 +86,7 @@ class CPrinter extends Printer {
   }
 
   floatLiteral(value: number): string {
-    return `${value}f`
+    return Number.isInteger(value) ? `${value}.0f` : `${value}f`
   }
 
   fromBits(type: FloatBits, bits: string): string {

@@ -28,6 +28,9 @@ export type QuantName =
   | 'TQ1_0'
   | 'TQ2_0'
   | 'MXFP4'
+  | 'F8_E4M3'
+  | 'F8_E5M2'
+  | 'Q4_Z'
 
 /**
  * A block format. Element i of a block is `d·q + m`, where `q` is over `element` and, as they are the same for
@@ -36,8 +39,8 @@ export type QuantName =
  */
 export interface QuantFormat {
   readonly name: QuantName
-  /** Number of the type in GGUF files (`enum ggml_type`). */
-  readonly ggmlId: number
+  /** Number of the type in GGUF files (`enum ggml_type`); undefined if they have none like it. */
+  readonly ggmlId?: number
   /** Weights in a block. */
   readonly elems: number
   /** Bytes of a block. */

@@ -50,7 +50,7 @@ const scaleQ3 = u8(group.and(7).add(96))
   .sub(32)
 
 /** The 16 values of IQ4_NL and IQ4_XS: `kvalues_iq4nl` in ggml-common.h of ggml. */
-const nonLinear: Table = {
+export const nonLinear: Table = {
   name: 'iq4_values',
   values: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
 }
@@ -79,12 +79,25 @@ const powersOf3: Table = { name: 'powers_of_3', values: [1, 3, 9, 27, 81] }
 const ternary = u8(ternaryByte).mul(lookup(powersOf3, ternaryPlace)).and(255).mul(3).shr(8)
 
 /** Twice the 16 values of FP4 with 2 bits of exponent (OCP Microscaling Formats 1.0). */
-const fp4: Table = {
+export const fp4: Table = {
   name: 'fp4_values',
   values: [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12],
 }
 /** 2^(e - 128) for a byte e: half of what E8M0 stands for, as the values are doubled. The least two are subnormal. */
 const halfE8M0 = (e: Int) => floatFromBits('f32', select(e.less(2), int(1 << 21).shl(e), e.sub(1).shl(23)))
+
+/** 8-bit floats are the upper bits of f16's: those of E4M3 with a bit less of exponent, so of a 256th; 0x7f is no number. */
+const e4m3 = (bits: Int) =>
+  floatFromBits(
+    'f16',
+    bits
+      .and(128)
+      .shl(8)
+      .or(select(bits.and(127).less(127), bits.and(127).shl(7), int(0x7e00))),
+  ).mul(256)
+const e5m2 = (bits: Int) => floatFromBits('f16', bits.shl(8))
+/** A scale for 128 weights, as many as have one in a row of DeepSeek-V3's checkpoints (arXiv:2412.19437, section 3.3). */
+const scaledF8 = { elems: 128, bytes: 132, group: 128, d: f32(0) }
 
 /** All formats that torchless computes with. */
 export const quants: Readonly<Record<QuantName, QuantFormat>> = {
@@ -181,6 +194,10 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     q: lookup(fp4, nibble(1)),
     d: halfE8M0(u8(0)),
   },
+  F8_E4M3: { name: 'F8_E4M3', ...scaledF8, q: e4m3(u8(element.add(4))) },
+  F8_E5M2: { name: 'F8_E5M2', ...scaledF8, q: e5m2(u8(element.add(4))) },
+  // What GPTQ and AWQ come to, whose groups are of 32 or a multiple: 4 bits that count from a zero point.
+  Q4_Z: { name: 'Q4_Z', elems: 32, bytes: 19, group: 32, q: nibble(3).sub(u8(2)), d: f16(0) },
 }
 
 /** Types that GGUF files may hold and torchless does not compute with, for error messages. */
@@ -196,7 +213,9 @@ const otherTypes: Readonly<Record<number, string>> = {
   41: 'Q1_0',
 }
 
-const byId = new Map(Object.values(quants).map(format => [format.ggmlId, format]))
+const byId = new Map(
+  Object.values(quants).flatMap(format => (format.ggmlId === undefined ? [] : [[format.ggmlId, format]])),
+)
 
 /** The format with this number in GGUF files, if torchless computes with it. */
 export function quantByGgmlId(id: number): QuantFormat | undefined {

@@ -10,9 +10,14 @@ import type { Tokenizer } from './tokenizer.ts'
 
 /**
  * Throws ModelFormatError where a value is wrong, UnsupportedModelError where it is nothing that torchless knows, both
- * naming the value. `config` is undefined where there is no tokenizer_config.json.
+ * naming the value. `config` is undefined where there is no tokenizer_config.json; `ends` are further ids that end a generation.
  */
-export function tokenizerFromJson(json: unknown, config: unknown, file: string): Tokenizer {
+export function tokenizerFromJson(
+  json: unknown,
+  config: unknown,
+  file: string,
+  ends: readonly number[] = [],
+): Tokenizer {
   const root = new Json(json, file)
   const model = root.get('model')
   const added = root.optional('added_tokens')?.items() ?? []
@@ -32,6 +37,7 @@ export function tokenizerFromJson(json: unknown, config: unknown, file: string):
       new Json(config ?? {}, file.replace(/tokenizer\.json$/, 'tokenizer_config.json')),
       pieces,
     ),
+    ends,
   })
 }
 

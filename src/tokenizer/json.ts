@@ -37,6 +37,11 @@ export class Json {
     return json.value === undefined || json.value === null ? undefined : json
   }
 
+  /** Another value at the same place. */
+  with(value: unknown): Json {
+    return new Json(value, this.#file, this.#path)
+  }
+
   at(index: number): Json {
     return new Json((this.value as readonly unknown[])[index], this.#file, `${this.#path}[${index}]`)
   }

@@ -32,6 +32,8 @@ export interface PipelineParts {
   /** What texts begin and end with. */
   readonly prefix: readonly number[]
   readonly suffix: readonly number[]
+  /** Further ids that end a generation. */
+  readonly ends?: readonly number[] | undefined
 }
 
 export class PipelineTokenizer implements Tokenizer {
@@ -59,7 +61,8 @@ export class PipelineTokenizer implements Tokenizer {
       text => ids.get(text),
       id => !this.#literal.has(id),
     )
-    this.endOfGeneration = new Set(parts.eos === undefined ? ends : [parts.eos, ...ends])
+    const named = [...(parts.eos === undefined ? [] : [parts.eos]), ...(parts.ends ?? [])]
+    this.endOfGeneration = new Set([...named, ...ends])
   }
 
   get size(): number {

@@ -2,6 +2,7 @@
 import { ModelFormatError, UnsupportedModelError } from '../errors.ts'
 import { byteOfPiece } from './alphabet.ts'
 import { Charsmap } from './charsmap.ts'
+import { Json } from './json.ts'
 import { MOST } from './merge.ts'
 import { normalize } from './normalize.ts'
 import { type PipelineToken, PipelineTokenizer } from './pipeline.ts'
@@ -16,7 +17,9 @@ import { SPACE } from './words.ts'
 /** Values of `model_type`. */
 const UNIGRAM = 1
 const BPE = 2
-interface ModelFile {
+
+/** What the file says. */
+export interface SentencePieceModel {
   readonly pieces: string[]
   readonly types: number[]
   readonly scores: number[]
@@ -43,15 +46,21 @@ interface NormalizerSpec {
 
 /**
  * Throws ModelFormatError or UnsupportedModelError naming what is wrong. The file does not say what texts begin or end
- * with: they begin with BOS if there is one (LLaMA, Gemma), else they end with EOS (T5).
+ * with: they begin with BOS if there is one (LLaMA, Gemma), else they end with EOS (T5), unless `config`, a
+ * tokenizer_config.json, says otherwise. `ends` are further ids that end a generation.
  */
-export function tokenizerFromSentencePiece(bytes: Uint8Array, file: string): Tokenizer {
-  const model = readModel(bytes, file)
+export function tokenizerFromSentencePiece(
+  bytes: Uint8Array,
+  file: string,
+  { config, ends }: { readonly config?: unknown; readonly ends?: readonly number[] } = {},
+): Tokenizer {
+  const model = readSentencePiece(bytes, file)
   const { pieces, types, trainer, normalizer } = model
   const { addDummyPrefix, removeExtraSpaces, escapeSpaces } = normalizer
   const charsmap = readCharsmap(normalizer.charsmap, file)
   const space = escapeSpaces ? SPACE : ' '
   const valid = (id: number) => (types[id] === undefined ? undefined : id)
+  const asked = (key: string) => new Json(config ?? {}, file).optional(key)?.flag()
   const [bos, eos] = [valid(trainer.bos), valid(trainer.eos)]
   return new PipelineTokenizer({
     pieces,
@@ -68,12 +77,17 @@ export function tokenizerFromSentencePiece(bytes: Uint8Array, file: string): Tok
     },
     bos,
     eos,
-    prefix: bos === undefined ? [] : [bos],
-    suffix: bos === undefined && eos !== undefined ? [eos] : [],
+    prefix: bos !== undefined && (asked('add_bos_token') ?? true) ? [bos] : [],
+    suffix: eos !== undefined && (asked('add_eos_token') ?? bos === undefined) ? [eos] : [],
+    ends,
   })
 }
 
-function encoder({ pieces, types, scores, trainer }: ModelFile, unknown: number | undefined, file: string) {
+function encoder(
+  { pieces, types, scores, trainer }: SentencePieceModel,
+  unknown: number | undefined,
+  file: string,
+) {
   const { modelType, spaceIsSuffix, byteFallback } = trainer
   if (spaceIsSuffix) throw new UnsupportedModelError(`${file}: treat_whitespace_as_suffix: expected false`)
   if (modelType === BPE) return new SpmModel({ pieces, types, scores, unknown })
@@ -91,7 +105,7 @@ function encoder({ pieces, types, scores, trainer }: ModelFile, unknown: number 
 }
 
 /** Control tokens are looked for in the text, user-defined ones in what the normalizer makes of it. */
-function addedTokens({ pieces, types }: ModelFile): PipelineToken[] {
+function addedTokens({ pieces, types }: SentencePieceModel): PipelineToken[] {
   return pieces.flatMap((piece, id) => {
     if (types[id] === TokenType.userDefined)
       return { id, text: piece.replaceAll(SPACE, ' '), special: false, normalized: piece }
@@ -112,7 +126,8 @@ function readCharsmap(bytes: Uint8Array, file: string): Charsmap | undefined {
   })
 }
 
-function readModel(bytes: Uint8Array, file: string): ModelFile {
+/** Reads and checks a tokenizer.model. */
+export function readSentencePiece(bytes: Uint8Array, file: string): SentencePieceModel {
   const trainer: Trainer = {
     modelType: UNIGRAM,
     spaceIsSuffix: false,
@@ -127,7 +142,7 @@ function readModel(bytes: Uint8Array, file: string): ModelFile {
     removeExtraSpaces: true,
     escapeSpaces: true,
   }
-  const model: ModelFile = { pieces: [], types: [], scores: [], trainer, normalizer }
+  const model: SentencePieceModel = { pieces: [], types: [], scores: [], trainer, normalizer }
   for (const field of fields(bytes, file, 'the model')) {
     if (field.number === 1) readPiece(field.bytes, file, model)
     else if (field.number === 2) readTrainer(field.bytes, file, trainer)
@@ -138,7 +153,7 @@ function readModel(bytes: Uint8Array, file: string): ModelFile {
   throw new ModelFormatError({ file, field: 'pieces', expected: `1 to ${MOST - 1}`, found: `${count}` })
 }
 
-function readPiece(bytes: Uint8Array, file: string, { pieces, types, scores }: ModelFile): void {
+function readPiece(bytes: Uint8Array, file: string, { pieces, types, scores }: SentencePieceModel): void {
   const where = `pieces[${pieces.length}]`
   const fail = (field: string, expected: string, found: string): never => {
     throw new ModelFormatError({ file, field: `${where}.${field}`, expected, found })

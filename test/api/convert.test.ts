@@ -111,3 +111,50 @@ test('a format that is not written', async () => {
   const converted = convertModel('torchless-tiny', at('x'), { to: 'llama2c' as WritableFormat })
   await expect(converted).rejects.toThrow(InvalidOptionError)
 })
+
+describe('a folder as HuggingFace has them', () => {
+  test('is GGUF and native again, rows of queries and keys where GGUF has them', async () => {
+    const gguf = await fixtureFile(folder, 'plain')
+    await convertModel(gguf, at('checkpoint'), { to: 'safetensors' })
+    expect(readdirSync(at('checkpoint')).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'model.safetensors',
+      'tokenizer.model',
+      'tokenizer_config.json',
+    ])
+    await convertModel(at('checkpoint'), at('checkpoint.gguf'), { to: 'gguf' })
+    await convertModel(at('checkpoint'), at('checkpoint.bin'), { to: 'native' })
+    const { tensors } = await everything(gguf)
+    const byName = (found: typeof tensors) => new Map(found.map(tensor => [tensor.name, tensor]))
+    expect(byName((await everything(at('checkpoint.gguf'))).tensors)).toEqual(byName(tensors))
+    const options = { backend: 'reference' } as const
+    for (const name of ['checkpoint', 'checkpoint.gguf', 'checkpoint.bin'])
+      await expectGolden(at(name), llamaGoldens().models.plain, 1e-6, options)
+  })
+
+  test('of block formats has their values in F32', async () => {
+    const gguf = await fixtureFile(folder, 'Q4_0')
+    await convertModel(gguf, at('floats'), { to: 'safetensors' })
+    const { tensors } = await everything(at('floats'))
+    expect(new Set(tensors.map(({ type }) => type))).toEqual(new Set(['F32']))
+    await expectGolden(at('floats'), llamaGoldens().models.Q4_0, 1e-6, { backend: 'reference' })
+  })
+
+  test('that has anything in it is left alone', async () => {
+    const gguf = await fixtureFile(folder, 'plain')
+    await convertModel(gguf, at('taken'), { to: 'safetensors' })
+    const before = readFileSync(join(at('taken'), 'config.json'))
+    await expect(convertModel(gguf, at('taken'), { to: 'safetensors' })).rejects.toThrow(/cannot be written/)
+    expect(readFileSync(join(at('taken'), 'config.json'))).toEqual(before)
+    expect(readdirSync(folder).filter(name => name.includes('.part-'))).toEqual([])
+  })
+
+  test('vectors of 16 bits are F32 in GGUF, as other readers expect', async () => {
+    const gguf = await fixtureFile(folder, 'BF16')
+    await convertModel(gguf, at('halves'), { to: 'safetensors' })
+    await convertModel(at('halves'), at('halves.gguf'), { to: 'gguf' })
+    const types = new Set((await everything(at('halves.gguf'))).tensors.map(({ type }) => type))
+    expect(types).toEqual(new Set(['BF16', 'F32']))
+  })
+})

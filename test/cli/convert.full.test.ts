@@ -55,7 +55,12 @@ describe('a native file', () => {
 
 describe('mistakes end with one line and an exit code, and write nothing', () => {
   const cases: [string, () => string[], number, RegExp][] = [
-    ['a name that says nothing', () => [gguf, join(folder, 'x.y')], 2, /\.gguf or \.bin, or --to/],
+    [
+      'a name that says nothing',
+      () => [gguf, join(folder, 'x.y')],
+      2,
+      /\.gguf or \.bin or has no ending \(a folder\), or --to/,
+    ],
     ['an unknown format', () => [gguf, join(folder, 'x.bin'), '--to', 'abacus'], 2, /abacus/],
     ['no such file', () => [join(folder, 'none'), join(folder, 'x.bin')], 1, /no such file/],
     ['no such folder', () => [gguf, join(folder, 'none', 'x.bin')], 1, /cannot be written/],
@@ -116,4 +121,26 @@ it('an interrupted conversion leaves nothing', async () => {
   expect(seen).toEqual([expect.stringMatching(/^never\.bin\.part-\d+$/)])
   expect(code).toBe(130)
   expect(names()).toEqual([])
+})
+
+describe('a folder as HuggingFace has them', () => {
+  const checkpoint = join(folder, 'checkpoint')
+
+  it('is written, runs, and is inspected', async () => {
+    const { code, err } = await torchless(['convert', gguf, checkpoint])
+    expect([code, err]).toEqual([0, `wrote ${checkpoint}\n`])
+    const flags = ['--temperature', '0', '--max-tokens', String(golden.tokens.length), '--quiet']
+    for (const path of [checkpoint, `${checkpoint}/`, join(checkpoint, 'model.safetensors')])
+      expect((await torchless([path, golden.prompt, ...flags])).out).toBe(`${golden.prompt}${golden.text}\n`)
+    const { out } = await torchless(['inspect', checkpoint])
+    expect(out).toMatch(/^format: +safetensors\narchitecture: +llama\n/)
+    expect((await torchless(['tokenize', checkpoint, golden.prompt])).code).toBe(0)
+  })
+
+  it('of something else is an error', async () => {
+    const { code, out, err } = await torchless([folder, 'Hello'])
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toMatch(/is a folder: expected model\.safetensors/)
+    expect(err.trimEnd().split('\n')).toHaveLength(1)
+  })
 })

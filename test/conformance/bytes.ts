@@ -50,6 +50,9 @@ const scales: Readonly<Record<QuantName, Scales>> = {
   TQ1_0: [{ at: 52, greatest: 1 }],
   TQ2_0: [{ at: 64, greatest: 1 / 2 }],
   MXFP4: [{ at: 0, greatest: 1 / 12, as: 'e8m0' }],
+  F8_E4M3: [{ at: 0, greatest: 1 / 64, as: 'f32' }],
+  F8_E5M2: [{ at: 0, greatest: 1 / 8192, as: 'f32' }],
+  Q4_Z: [{ at: 0, greatest: 1 / 128 }],
 }
 
 const types = Object.keys(quants) as QuantName[]
@@ -75,7 +78,16 @@ export function randomBytes(type: QuantName, elements: number, random: Random): 
   for (let block = 0; block < bytes.length; block += quants[type].bytes)
     for (const { at, greatest, as } of scales[type])
       putScale(view, block + at, random.sign() * random.between(0.5, 1) * greatest, as)
+  if (type.startsWith('F8_')) makeFinite(bytes, type)
   return bytes
+}
+
+/** Floats of 8 bits without infinities and NaNs. */
+function makeFinite(bytes: Uint8Array, type: QuantName): void {
+  const infinite = type === 'F8_E4M3' ? 0x7f : 0x7c
+  const scale = 4
+  for (let i = 0; i < bytes.length; i++)
+    if (i % quants[type].bytes >= scale && (bytes[i]! & infinite) === infinite) bytes[i]! ^= 0x40
 }
 
 function putElement(view: DataView, index: number, type: QuantName, value: number): void {

@@ -35,6 +35,9 @@ const decoded: readonly string[] = [
   'IQ2_S',
   'IQ3_XXS',
   'IQ3_S',
+  'F8_E4M3',
+  'F8_E5M2',
+  'Q4_Z',
 ]
 
 /** Block formats meet 8-bit inputs. */

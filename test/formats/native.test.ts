@@ -57,12 +57,13 @@ const everyType = (Object.keys(quants) as QuantName[]).map((type, i) => {
   )
   return { name: `t.${type}`, type, shape, data }
 })
+const ggufTypes = everyType.filter(({ type }) => quants[type].ggmlId !== undefined)
 
 describe('a file that was written', () => {
   test('holds every type of value and of tensor', async () => {
     const from = source(await nativeBytes({ metadata, tensors: everyType }))
     const file = await openNative(from)
-    const gguf = await openGguf(source(await ggufBytes({ metadata, tensors: everyType })))
+    const gguf = await openGguf(source(await ggufBytes({ metadata, tensors: ggufTypes })))
     expect(file.format).toBe('native')
     const values = (entries: Iterable<readonly [string, unknown]>) => new Map(entries)
     expect(values(file.metadata)).toEqual(values(gguf.metadata))
@@ -111,7 +112,7 @@ describe('a file that was written', () => {
   })
 
   test('becomes the same GGUF file again', async () => {
-    const gguf = await ggufBytes({ metadata, tensors: everyType })
+    const gguf = await ggufBytes({ metadata, tensors: ggufTypes })
     const native = await nativeBytes(contentsOf(await openGguf(source(gguf))))
     const back = await openNative(source(native))
     // Keys of the tokenizer come last.

@@ -42,7 +42,9 @@ test('what no reader knows', async () => {
   const blob = new Blob(['not a model, in no format'])
   const error = await rejection(inspectModel(blob))
   expect(error).toBeInstanceOf(ModelFormatError)
-  expect(String(error)).toMatch(/expected a model file of format gguf, native, llama2c.*found "not a mo"/)
+  expect(String(error)).toMatch(
+    /expected a model file of format gguf, native, safetensors, llama2c.*found "not a mo"/,
+  )
   // Asked for, each says what it misses.
   for (const format of formatNames)
     expect(await rejection(inspectModel(blob, { format }))).toBeInstanceOf(ModelFormatError)

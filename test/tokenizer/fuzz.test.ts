@@ -8,6 +8,7 @@ import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts'
 import { Random } from '../conformance/random.ts'
 import { charsmapBytes } from '../fixtures/charsmap.ts'
 import { sentencePieceBytes } from '../fixtures/sentencepiece.ts'
+import { tokenizerJson as json } from '../fixtures/tokenizer-json.ts'
 import { type VocabularyName, vocabularies } from '../fixtures/vocab.ts'
 
 const text = "Hello, the world's 12345 \n\n  中文😀<tool></s>é a\u0301"
@@ -65,58 +66,6 @@ function damaged(value: unknown, random: Random): unknown {
   const key = keys[random.below(keys.length)]!
   Object.assign(copy, { [key]: damaged((copy as Record<string, unknown>)[key], random) })
   return copy
-}
-
-const json = {
-  added_tokens: [
-    { id: 0, content: '<unk>', special: true },
-    { id: 1, content: '</s>', special: true, lstrip: true },
-    { id: 20, content: '<tool>', special: false, rstrip: true, single_word: true, normalized: true },
-  ],
-  normalizer: {
-    type: 'Sequence',
-    normalizers: [
-      { type: 'NFC' },
-      { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
-      {
-        type: 'Precompiled',
-        precompiled_charsmap: btoa(String.fromCharCode(...charsmapBytes([['H', 'h']]))),
-      },
-    ],
-  },
-  pre_tokenizer: {
-    type: 'Sequence',
-    pretokenizers: [
-      { type: 'Digits', individual_digits: true },
-      { type: 'Split', pattern: { Regex: "(?i:'s)| ?\\p{L}+|\\s+" }, behavior: 'Isolated', invert: false },
-      { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true },
-    ],
-  },
-  post_processor: {
-    type: 'TemplateProcessing',
-    single: [{ Sequence: { id: 'A' } }, { SpecialToken: { id: '</s>' } }],
-    special_tokens: { '</s>': { ids: [1] } },
-  },
-  decoder: {
-    type: 'Sequence',
-    decoders: [
-      { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
-      { type: 'ByteFallback' },
-      { type: 'Fuse' },
-      { type: 'Strip', content: ' ', start: 1, stop: 0 },
-    ],
-  },
-  model: {
-    type: 'BPE',
-    unk_token: '<unk>',
-    fuse_unk: true,
-    byte_fallback: true,
-    ignore_merges: false,
-    vocab: Object.fromEntries(
-      ['<unk>', '</s>', '▁', 't', 'h', 'e', 'th', 'the', '▁the'].map((t, i) => [t, i]),
-    ),
-    merges: ['t h', ['th', 'e'], '▁ the'],
-  },
 }
 
 test('tokenizer.json', () => {

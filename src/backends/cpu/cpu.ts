@@ -5,7 +5,8 @@ import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
 import { checkGuards, PATTERN } from '../../graph/guard.ts'
 import { columns, type Program } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
-import type { Backend, Batch, Executable, Limits, Logits, Want } from '../backend.ts'
+import type { Backend, Batch, Executable, InputSquares, Limits, Logits, Want } from '../backend.ts'
+import { emptySquares } from '../squares.ts'
 import { flatten } from './flatten.ts'
 import { lazyWeights } from './lazy.ts'
 import { leastLazyMemory } from './lazy-plan.ts'
@@ -126,6 +127,7 @@ class CpuExecutable implements Executable {
       throw new BackendUnavailableError(
         `the cpu backend cannot have the memory that it needs: ${this.#plan.bytes} bytes of results, and address space for its caches`,
       )
+    if (limits.collectSquares) library.collectSquares(this.#handle)
   }
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
@@ -133,6 +135,18 @@ class CpuExecutable implements Executable {
     const step = inTurn(() => this.#run(batch, want, signal))
     this.#last = step.catch(() => {})
     return step
+  }
+
+  inputSquares(): readonly InputSquares[] {
+    if (this.#disposed) throw new DisposedError('executable')
+    // A matmul in pieces has the same input in each.
+    const runs = this.#weights.lazy?.runs
+    return this.#program.ops.flatMap((op, i) => {
+      const squares = emptySquares(op)
+      const run = runs ? runs.findIndex(run => run.op === op) : i
+      if (squares) this.#library.squares(this.#handle, run, squares.sums, squares.counts)
+      return squares ?? []
+    })
   }
 
   async dispose(): Promise<void> {

@@ -44,7 +44,7 @@ const kinds: readonly OpKind[] = [
 const activations: readonly Activation[] = ['silu', 'gelu', 'sigmoid']
 
 /** In the order of `Type` in native/program.h. */
-const types: readonly QuantName[] = [
+export const nativeTypes: readonly QuantName[] = [
   'F32',
   'F16',
   'BF16',
@@ -70,6 +70,9 @@ const types: readonly QuantName[] = [
   'IQ2_S',
   'IQ3_XXS',
   'IQ3_S',
+  'F8_E4M3',
+  'F8_E5M2',
+  'Q4_Z',
 ]
 
 export interface FlattenOptions {
@@ -248,7 +251,7 @@ class Flattener {
     const type = weight.type as QuantName
     const width = weight.shape.at(-1)!
     const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-    const code = types.indexOf(type)
+    const code = nativeTypes.indexOf(type)
     if (code < 0)
       throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
     return [address ?? this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]

@@ -45,6 +45,8 @@ export interface CpuLibrary {
   result(executable: Address, ids: Int32Array | null, values: Float32Array): void
   readArena(executable: Address, out: Uint8Array, offset: number, length: number): void
   fillArena(executable: Address, word: number): void
+  collectSquares(executable: Address): void
+  squares(executable: Address, op: number, sums: Float64Array, counts: Float64Array): void
   free(executable: Address): void
   /** Bytes a second. */
   measureRead(threads: number, seconds: number): Promise<number>
@@ -88,6 +90,8 @@ function declare(library: NativeLibrary): CpuLibrary {
     result: library.func('tl_result', 'void', ['address', list, list]),
     readArena: library.func('tl_read_arena', 'void', ['address', list, 'i64', 'i64']),
     fillArena: library.func('tl_fill_arena', 'void', ['address', 'i32']),
+    collectSquares: library.func('tl_collect_squares', 'void', ['address']),
+    squares: library.func('tl_squares', 'void', ['address', 'i32', list, list]),
     free: library.func('tl_free', 'void', ['address']),
     measureRead: library.async('tl_measure_read', 'f64', ['i32', 'f64']),
     measureInt8: library.async('tl_measure_int8', 'f64', ['i32', 'f64']),

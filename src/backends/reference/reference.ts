@@ -5,11 +5,21 @@ import { checkGuards, fillGuards } from '../../graph/guard.ts'
 import { columns, type Program, programWeights } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
 import type { QuantName } from '../../quant/quants.ts'
-import type { Backend, Batch, Executable, Limits, Logits, Want, WeightSource } from '../backend.ts'
+import type {
+  Backend,
+  Batch,
+  Executable,
+  InputSquares,
+  Limits,
+  Logits,
+  Want,
+  WeightSource,
+} from '../backend.ts'
 import { selectLogits } from '../logits.ts'
 import { ReferenceCache } from './cache.ts'
 import { kernel } from './kernels.ts'
-import type { Kernel } from './memory.ts'
+import type { Kernel, Memory } from './memory.ts'
+import { squareAdder } from './squares.ts'
 
 /** Milliseconds of computing after which a step lets the event loop run. */
 const SLICE = 25
@@ -48,6 +58,7 @@ class ReferenceExecutable implements Executable {
   readonly #arena: ArrayBuffer
   readonly #caches: ReferenceCache[]
   readonly #kernels: Kernel[]
+  readonly #squares: InputSquares[] = []
   /** Ends when the last step asked for has ended. */
   #last: Promise<unknown> = Promise.resolve()
   #disposed = false
@@ -61,19 +72,23 @@ class ReferenceExecutable implements Executable {
     this.#caches = program.caches.map(
       cache => new ReferenceCache(cache, limits.kvDType, program.groups[cache.group]!.kind === 'latent'),
     )
-    this.#kernels = program.ops.map(op =>
-      kernel(op, {
-        tensor: ({ id }) => new Float32Array(this.#arena, this.#plan.offsets[id]!, this.#plan.sizes[id]! / 4),
-        weight: ({ name }) => weights.get(name)!,
-        cache: index => this.#caches[index]!,
-        window: group => {
-          const spec = program.groups[group]!
-          return spec.kind === 'window' ? spec.window : undefined
-        },
-        maxBlocks: limits.maxBlocks,
-        maxSequences: limits.maxSequences,
-      }),
-    )
+    const memory: Memory = {
+      tensor: ({ id }) => new Float32Array(this.#arena, this.#plan.offsets[id]!, this.#plan.sizes[id]! / 4),
+      weight: ({ name }) => weights.get(name)!,
+      cache: index => this.#caches[index]!,
+      window: group => {
+        const spec = program.groups[group]!
+        return spec.kind === 'window' ? spec.window : undefined
+      },
+      maxBlocks: limits.maxBlocks,
+      maxSequences: limits.maxSequences,
+    }
+    this.#kernels = program.ops.flatMap(op => {
+      const adder = limits.collectSquares ? squareAdder(op, memory) : undefined
+      if (!adder) return kernel(op, memory)
+      this.#squares.push(adder.squares)
+      return [adder.add, kernel(op, memory)]
+    })
   }
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
@@ -81,6 +96,10 @@ class ReferenceExecutable implements Executable {
     const step = this.#last.then(() => this.#run(batch, want, signal))
     this.#last = step.catch(() => {})
     return step
+  }
+
+  inputSquares(): readonly InputSquares[] {
+    return this.#squares
   }
 
   async dispose(): Promise<void> {

@@ -55,12 +55,18 @@ function header(
     encoder.string(tensor.name)
     encoder.u32(tensor.shape.length)
     for (const dimension of tensor.shape.toReversed()) encoder.u64(dimension)
-    encoder.u32(quants[tensor.type].ggmlId)
+    encoder.u32(ggmlIdOf(tensor))
     encoder.u64(offset)
     offset += alignUp(sizeOf(tensor), alignment)
   }
   encoder.pad(alignment)
   return encoder.bytes
+}
+
+function ggmlIdOf({ name, type }: WritableTensor): number {
+  const { ggmlId } = quants[type]
+  if (ggmlId === undefined) throw new InvalidOptionError(`tensor ${name}: GGUF has no type ${type}`)
+  return ggmlId
 }
 
 function alignmentOf(metadata: ReadonlyMap<string, WritableValue>): number {

@@ -32,8 +32,8 @@ export function headerSize(start: Uint8Array, size: number): number | undefined 
 
 /** Reads and parses the header. Throws a ModelFormatError if there is none. */
 export async function readHeader(source: Source): Promise<Header> {
-  const fail = (field: string, expected: string, found: string, options?: ErrorOptions): never => {
-    throw new ModelFormatError({ file: source.name, field, expected, found }, options)
+  const fail = (field: string, expected: string, found: string): never => {
+    throw new ModelFormatError({ file: source.name, field, expected, found })
   }
   if (source.size < PREFIX_BYTES) fail('header size', `${PREFIX_BYTES} bytes`, `a file of ${source.size}`)
   const prefix = await source.read(0, PREFIX_BYTES)
@@ -41,15 +41,23 @@ export async function readHeader(source: Source): Promise<Header> {
   const most = Math.min(source.size - PREFIX_BYTES, MAX_HEADER_BYTES)
   if (size < 2n || size > BigInt(most)) fail('header size', `2 to ${most} bytes`, `${size}`)
   const bytes = withoutPadding(await source.read(PREFIX_BYTES, Number(size)))
-  if (countBrackets(bytes) > MAX_BRACKETS)
-    fail('header', `at most ${MAX_BRACKETS} arrays and objects`, 'more')
+  const { text, value } = parseJson(bytes, source.name, 'header')
+  const end = PREFIX_BYTES + Number(size)
+  return { json: new Json(value, source.name), text, end, payload: alignUp(end, ALIGNMENT) }
+}
+
+/** What JSON says, and its text. Throws a ModelFormatError naming the `field`, also for so many values that memory would end. */
+export function parseJson(bytes: Uint8Array, file: string, field: string): { text: string; value: unknown } {
+  const fail = (expected: string, found: string, options?: ErrorOptions): never => {
+    throw new ModelFormatError({ file, field, expected, found }, options)
+  }
+  if (countBrackets(bytes) > MAX_BRACKETS) fail(`at most ${MAX_BRACKETS} arrays and objects`, 'more')
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    const end = PREFIX_BYTES + Number(size)
-    return { json: new Json(JSON.parse(text), source.name), text, end, payload: alignUp(end, ALIGNMENT) }
+    return { text, value: JSON.parse(text) }
   } catch (error) {
     const found = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
-    return fail('header', 'JSON in UTF-8', found, { cause: error })
+    return fail('JSON in UTF-8', found, { cause: error })
   }
 }
 

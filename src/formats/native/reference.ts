@@ -1,8 +1,10 @@
 // Files of torchless-rs and its exporter (https://github.com/rglonek/torchless-rs, docs/formats/model-formats.md): what their
 // metadata, tokenizer and tensor names are called in GGUF. They hold LLaMA's and Mistral's architecture.
 import { UnsupportedModelError } from '../../errors.ts'
+import { scoresOfMerges } from '../../tokenizer/gguf-keys.ts'
 import type { Json } from '../../tokenizer/json.ts'
 import { f32, u32, type WritableValue } from '../gguf/values.ts'
+import { llamaNames, sharedNames } from '../hf-names.ts'
 import type { TensorInfo } from '../model-file.ts'
 
 /** Counts that other families than these need; 0 is how exporters write none. */
@@ -11,24 +13,6 @@ const FOREIGN = ['n_routed_experts', 'swiglu_limit', 'attention_sliding_window']
 const MOST_PIECES = 2 ** 22
 /** Values of `tokenizer.ggml.token_type`. */
 const [NORMAL, UNKNOWN, CONTROL, UNUSED, BYTE] = [1, 2, 3, 5, 6]
-
-/** Tensors of a layer: HuggingFace's names, and GGUF's. */
-const layerNames: Readonly<Record<string, string>> = {
-  input_layernorm: 'attn_norm',
-  post_attention_layernorm: 'ffn_norm',
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-}
-const sharedNames: Readonly<Record<string, string>> = {
-  'model.embed_tokens': 'token_embd',
-  'model.norm': 'output_norm',
-  lm_head: 'output',
-}
 
 /** The metadata as GGUF's, `tokenizer.ggml.*` included. Throws if a value is wrong, or none that torchless knows. */
 export function referenceMetadata(header: Json): Record<string, WritableValue> {
@@ -73,10 +57,7 @@ export function referenceMetadata(header: Json): Record<string, WritableValue> {
   }
 }
 
-/**
- * SentencePiece's scores from the order of merges: that is the order of scores that the merges were once made from. Ids of the
- * model that the vocabulary leaves out get pieces that no text has.
- */
+/** SentencePiece's scores from the order of merges. Ids of the model that the vocabulary leaves out get pieces that no text has. */
 function tokenizerMetadata(tokenizer: Json, modelSize: number): Record<string, WritableValue> {
   const vocabulary = tokenizer.get('vocab')
   const entries = vocabulary.entries()
@@ -116,15 +97,13 @@ function tokenizerMetadata(tokenizer: Json, modelSize: number): Record<string, W
 }
 
 function scoresOf(pieces: readonly string[], merges: Json): Float32Array {
-  const ranks = new Map<string, number>()
-  for (const [rank, merge] of merges.array().entries()) {
+  const pairs = merges.array().map((merge, rank) => {
     const halves = typeof merge === 'string' ? merge.split(' ') : merge
     if (!Array.isArray(halves) || halves.length !== 2 || !halves.every(half => typeof half === 'string'))
       return merges.at(rank).fail('two texts with a space between')
-    const whole = halves.join('')
-    if (!ranks.has(whole)) ranks.set(whole, rank)
-  }
-  return Float32Array.from(pieces, piece => -(ranks.get(piece) ?? merges.array().length))
+    return [halves[0], halves[1]] as [string, string]
+  })
+  return scoresOfMerges(pieces, pairs)
 }
 
 /** The tensors by GGUF's names. */
@@ -148,7 +127,7 @@ export function referenceTensors(
 function ggufName(name: string): string | undefined {
   const [, layer, stem, kind] = /^(?:model\.layers\.(\d{1,4})\.)?(.+)\.(weight|bias)$/s.exec(name) ?? []
   if (stem === undefined) return undefined
-  const names = layer === undefined ? sharedNames : layerNames
+  const names = layer === undefined ? sharedNames : llamaNames
   if (!Object.hasOwn(names, stem)) return undefined
   return `${layer === undefined ? '' : `blk.${layer}.`}${names[stem]}.${kind}`
 }
@@ -156,7 +135,7 @@ function ggufName(name: string): string | undefined {
 /** What torchless-rs calls a tensor of GGUF; undefined if it knows none like it. */
 export function referenceName(name: string): string | undefined {
   const [, layer, stem, kind] = /^(?:blk\.(\d{1,4})\.)?(.+)\.(weight|bias)$/s.exec(name) ?? []
-  const names = layer === undefined ? sharedNames : layerNames
+  const names = layer === undefined ? sharedNames : llamaNames
   const theirs = Object.keys(names).find(key => names[key] === stem)
   if (theirs === undefined) return undefined
   return `${layer === undefined ? '' : `model.layers.${layer}.`}${theirs}.${kind}`

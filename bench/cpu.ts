@@ -1,0 +1,93 @@
+// The race: torchless and llama.cpp in turns at the same files, on the same threads, and what the machine gave meanwhile.
+//
+//   npm run bench:cpu                                    everything, in less than 20 minutes once the models are written
+//   npm run bench:cpu -- --quick                         a row of each kind, in less than 3
+//   npm run bench:cpu -- --only 'decode Q4' --rounds 11  rows by name
+//   npm --silent run bench:cpu -- --json                 for programs
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { installPeers } from './cpu/install.ts'
+import { Llama } from './cpu/llama.ts'
+import { type Machine, machine } from './cpu/machine.ts'
+import { type Contestants, race } from './cpu/race.ts'
+import { Remote } from './cpu/remote.ts'
+import { type Cost, type Result, resultOf } from './cpu/result.ts'
+import { type Row, rows } from './cpu/rows.ts'
+import { startContestants } from './cpu/start.ts'
+import { report } from './cpu/table.ts'
+import { Torchless } from './cpu/torchless.ts'
+import { syntheticModel } from './models.ts'
+import { llamaVersion } from './peers/llama.ts'
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds ?? (values.quick ? 5 : 7))
+if (!Number.isInteger(rounds) || rounds < 1)
+  throw new Error(`--rounds: expected a whole number from 1, found ${values.rounds}`)
+const only = new RegExp(values.only)
+const chosen = rows.filter(({ name, quick }) => only.test(name) && (!values.quick || quick))
+if (chosen.length === 0)
+  throw new Error(`expected one of ${rows.map(row => row.name).join(', ')}, found ${only}`)
+
+installPeers()
+const here = await machine()
+const results = await measure(chosen, here)
+results.sort((a, b) => rows.indexOf(a.row) - rows.indexOf(b.row))
+const heading = {
+  date: new Date().toISOString(),
+  processor: here.processor,
+  threads: here.threads,
+  level: here.level,
+  torchless: JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version,
+  llama: llamaVersion(),
+}
+console.log(values.json ? JSON.stringify({ ...heading, results }) : report(heading, results))
+
+/** Rows that can share loaded engines follow each other; each tells its ratio as soon as it is known. */
+async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]> {
+  const results: Result[] = []
+  const groups = new Map<string, Row[]>()
+  for (const row of wanted) {
+    const key = [row.shape, row.type, row.level, row.kind === 'start', row.repack].join()
+    groups.set(key, [...(groups.get(key) ?? []), row])
+  }
+  for (const group of groups.values()) {
+    const { contestants, cost } = await load(group, here.threads)
+    // The longest past first: shorter ones are the beginning of it.
+    for (const row of group.toSorted((a, b) => b.depth - a.depth)) {
+      const result = resultOf(row, await race(contestants, row, rounds, here), rounds, cost)
+      results.push(result)
+      const { ratio, met } = result
+      console.error(`${row.name}: ${ratio.median.toFixed(2)}${met ? '' : ', goal not met'}`)
+    }
+    for (const contestant of Object.values(contestants)) await contestant.dispose()
+  }
+  return results
+}
+
+/** Engines for rows of one model. */
+async function load(
+  group: readonly Row[],
+  threads: number,
+): Promise<{ contestants: Contestants; cost: Cost | undefined }> {
+  const { shape, type, kind, level, repack = true } = group[0]!
+  const path = await syntheticModel(shape, type)
+  if (kind === 'start') return { contestants: await startContestants(path, threads, repack), cost: undefined }
+  const contextLength = Math.max(...group.map(({ depth, tokens }) => depth + tokens))
+  if (level === undefined) {
+    const torchless = await Torchless.load(path, contextLength, threads)
+    return { contestants: { torchless, llama: new Llama(path, threads) }, cost: torchless.model.cost }
+  }
+  const engine = { path, contextLength, threads }
+  const torchless = await Remote.load({ ...engine, name: 'torchless' }, { TORCHLESS_CPU: level })
+  // ggml's name for AVX2 with what else the first processors that had it could do.
+  const llama = await Remote.load({ ...engine, name: 'llama', variant: 'haswell' })
+  return { contestants: { torchless, llama }, cost: torchless.cost }
+}

@@ -1,0 +1,54 @@
+// Runs both engines in turns at one piece of work.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contestant } from './contestant.ts'
+import type { Machine } from './machine.ts'
+import type { Work } from './rows.ts'
+import { CALM, drift, type Pair } from './statistics.ts'
+
+/** Milliseconds after which the threads of the engine that ran before sleep, and do not wait actively any more. */
+const PAUSE = 40
+
+export interface Contestants {
+  readonly torchless: Contestant
+  readonly llama: Contestant
+}
+
+/**
+ * Pairs of runs, each between two probes of the machine; who begins changes. Goes on until `rounds` pairs were calm,
+ * and gives up after half as many more, as some machines never are.
+ */
+export async function race(
+  { torchless, llama }: Contestants,
+  work: Work,
+  rounds: number,
+  machine: Machine,
+): Promise<Pair[]> {
+  for (const contestant of [torchless, llama]) {
+    await contestant.prepare(work)
+    await warmUp(contestant, work)
+  }
+  const pairs: Pair[] = []
+  const most = Math.ceil(1.5 * rounds)
+  let before = await machine.probe()
+  for (let calm = 0; calm < rounds && pairs.length < most; ) {
+    const times = new Map<Contestant, number>()
+    const order = pairs.length % 2 === 0 ? [torchless, llama] : [llama, torchless]
+    for (const contestant of order) {
+      await sleep(PAUSE)
+      times.set(contestant, await contestant.sample(work))
+    }
+    await sleep(PAUSE)
+    const after = await machine.probe()
+    const pair = { torchless: times.get(torchless)!, llama: times.get(llama)!, before, after }
+    pairs.push(pair)
+    if (drift(pair) <= CALM) calm++
+    before = after
+  }
+  return pairs
+}
+
+/** Pages are touched and caches filled; a part of the work does that too. */
+async function warmUp(contestant: Contestant, work: Work): Promise<void> {
+  const tokens = work.kind === 'start' ? work.tokens : Math.ceil(work.tokens / 4)
+  await contestant.sample({ ...work, tokens })
+}
