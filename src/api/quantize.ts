@@ -1,10 +1,10 @@
 // quantizeModel: a model becomes a file of smaller weights.
 import * as z from 'zod'
-import type { RequantizerOptions } from '../backends/cpu/quantize.ts'
 import type { Metadata, ModelFile } from '../formats/model-file.ts'
 import { withRopeLayout } from '../formats/rope-rows.ts'
 import { asGguf } from '../formats/safetensors.ts'
 import { fileTypeOf, type MixedModel, type MixName, mixedTypes, mixNames } from '../quant/mixes.ts'
+import type { RequantizerOptions } from '../quant/requantize.ts'
 import { type ConvertOptions, type WritableFormat, writeModel } from './convert.ts'
 import { type ImportanceMatrix, loadImportance } from './importance.ts'
 import { type ModelLocation, openModelFile } from './open.ts'

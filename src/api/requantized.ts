@@ -1,10 +1,10 @@
 // A model file as if its tensors were of other formats: their rows are made as they are read, so that no second copy is needed.
-import { type RequantizerOptions, requantizer } from '../backends/cpu/quantize.ts'
+import { requantizer } from '../backends/cpu/quantize.ts'
 import { ModelFormatError, SourceError, UnsupportedModelError } from '../errors.ts'
 import type { ModelFile, TensorInfo } from '../formats/model-file.ts'
 import { type Mapping, makeSource, type Source } from '../io/source.ts'
 import { bytesFor, type QuantName } from '../quant/quants.ts'
-import type { Importance, Requantize } from '../quant/requantize.ts'
+import type { Importance, Requantize, RequantizerOptions } from '../quant/requantize.ts'
 
 /** Bytes that are read or made at a time. */
 const CHUNK = 2 ** 24

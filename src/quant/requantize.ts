@@ -21,6 +21,14 @@ export interface Importance {
   readonly matrixRows: number
 }
 
+/** How rows are computed where something native does it. */
+export interface RequantizerOptions {
+  /** Threads that compute. Default: physical cores, as far as this process may use them. */
+  readonly threads?: number | undefined
+  /** Told in one line before the native library is built, or that there is none. */
+  readonly notice?: ((line: string) => void) | undefined
+}
+
 /** Why rows cannot be had in a format: a value is no finite number, or too large for it, or nothing writes the format. */
 export type Refusal = 'notFinite' | 'tooLarge' | 'noEncoder'
 

@@ -207,7 +207,8 @@ describe('other commands', () => {
     expect(top.top[0][0]).toEqual({
       id: golden.tokens[0],
       piece: expect.any(String),
-      logit: Math.max(...all.logits.at(-1)),
+      // One row of the vocabulary's matrix is multiplied in another way than many.
+      logit: expect.closeTo(Math.max(...all.logits.at(-1)), 3),
     })
   })
 

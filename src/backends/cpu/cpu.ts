@@ -139,9 +139,12 @@ class CpuExecutable implements Executable {
 
   inputSquares(): readonly InputSquares[] {
     if (this.#disposed) throw new DisposedError('executable')
+    // A matmul in pieces has the same input in each.
+    const runs = this.#weights.lazy?.runs
     return this.#program.ops.flatMap((op, i) => {
       const squares = emptySquares(op)
-      if (squares) this.#library.squares(this.#handle, i, squares.sums, squares.counts)
+      const run = runs ? runs.findIndex(run => run.op === op) : i
+      if (squares) this.#library.squares(this.#handle, run, squares.sums, squares.counts)
       return squares ?? []
     })
   }

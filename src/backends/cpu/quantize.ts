@@ -3,18 +3,16 @@ import { BackendUnavailableError, CacheFullError } from '../../errors.ts'
 import { type NativeLibrary, nativeLibrary } from '../../ffi/library.ts'
 import { nativeOs } from '../../ffi/os.ts'
 import { bytesFor } from '../../quant/quants.ts'
-import { type Refusal, type Requantize, requantizePlainly } from '../../quant/requantize.ts'
+import {
+  type Refusal,
+  type Requantize,
+  type RequantizerOptions,
+  requantizePlainly,
+} from '../../quant/requantize.ts'
 import { nativeTypes } from './flatten.ts'
 
 /** As tl_quantize answers them, from 1. */
 const refusals: readonly Refusal[] = ['notFinite', 'tooLarge', 'noEncoder']
-
-export interface RequantizerOptions {
-  /** Threads that compute. Default: physical cores, as far as this process may use them. */
-  readonly threads?: number | undefined
-  /** Told in one line before the native library is built, or that there is none. */
-  readonly notice?: ((line: string) => void) | undefined
-}
 
 /** The native one; the plain one where nothing native runs. */
 export async function requantizer({ threads, notice }: RequantizerOptions): Promise<Requantize> {
