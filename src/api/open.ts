@@ -27,7 +27,7 @@ export async function openModelFile(given: ModelLocation, format?: FormatName): 
   const location = await fileOf(await resolve(given))
   const source = await openSource(location)
   const beside: Neighbours = {
-    open: name => openSource(sibling(location, name)),
+    open: async name => openSource(sibling(location, name)),
     names: async () => (location instanceof Blob || isRemote(location) ? [] : namesBeside(location)),
   }
   try {

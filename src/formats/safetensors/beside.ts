@@ -1,5 +1,5 @@
 // Small files that lie beside a checkpoint's weights: its configuration, its tokenizer. Knows none of them.
-import { ModelFormatError, SourceError } from '../../errors.ts'
+import { InvalidOptionError, ModelFormatError, SourceError } from '../../errors.ts'
 import type { Source } from '../../io/source.ts'
 import type { Neighbours } from '../llama2c.ts'
 import { parseJson } from '../native/header.ts'
@@ -23,8 +23,9 @@ export function optionalReader(beside: Neighbours): OptionalReader {
     const known = await names
     if (known.length > 0 && !known.includes(name)) return undefined
     const source = await beside.open(name).catch(error => {
-      // Where nobody knows what is there, what cannot be opened is not there.
-      if (error instanceof SourceError && known.length === 0) return undefined
+      // Where nobody knows what is there, what cannot be opened is not there; beside a Blob is nothing.
+      const absent = error instanceof SourceError || error instanceof InvalidOptionError
+      if (absent && known.length === 0) return undefined
       throw error
     })
     if (!source) return undefined
