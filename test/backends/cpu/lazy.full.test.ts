@@ -1,4 +1,4 @@
-// Lazy weights on all conformance cases and families.
+// Lazy weights on conformance cases and families.
 import { describe, expect, test } from 'vitest'
 import { leastLazyMemory } from '../../../src/backends/cpu/lazy-plan.ts'
 import { openModel } from '../../../src/formats/readers.ts'
@@ -12,7 +12,11 @@ import { sameDigits } from './lazy-digits.ts'
 
 const folder = temporaryFolder()
 
-describe('lazy weights give the same digits: operations', () => sameDigits(folder, unitCases))
+/** Every so manieth case: each writes a file and reads it in small pieces, several times. */
+const EVERY = 3
+const cases = unitCases.filter((_, i) => i % EVERY === 0)
+
+describe('lazy weights give the same digits: operations', () => sameDigits(folder, cases))
 
 describe('lazy weights give the same digits: families', () => {
   test.each(familyNames)('%s', async name => {
