@@ -23,14 +23,34 @@ const rules: Record<string, Rule> = {
     imports: ['quant', 'io', 'tokenizer/json.ts', 'tokenizer/gguf-keys.ts', 'tokenizer/hf-files.ts'],
   },
   tokenizer: { imports: [] },
-  chat: { imports: [], packages: ['@huggingface/jinja'] },
+  chat: { imports: [], packages: ['@huggingface/jinja', 'zod'] },
+  code: { imports: [], packages: ['diff', 'ignore', 'zod'] },
+  grammar: { imports: [] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
-    imports: ['graph', 'quant', 'models', 'io', 'hub', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
-    packages: ['zod'],
+    imports: [
+      'graph',
+      'quant',
+      'models',
+      'io',
+      'hub',
+      'formats',
+      'tokenizer',
+      'chat',
+      'code',
+      'grammar',
+      'backends',
+      'engine',
+    ],
+    packages: ['zod', '@standard-schema/spec'],
   },
-  cli: { imports: ['api'], packages: ['commander', 'picocolors', 'cli-progress'], node: true },
+  cli: {
+    imports: ['api', 'chat', 'code', 'io', 'server'],
+    packages: ['commander', 'picocolors', 'cli-progress', 'string-width', 'zod'],
+    node: true,
+  },
+  server: { imports: ['api', 'chat', 'code', 'io'], packages: ['zod'], node: true },
 }
 
 const source = resolve(import.meta.dirname, '../src')
