@@ -14,7 +14,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 4;
+constexpr int ABI_VERSION = 5;
 
 /** Goes through the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct List {
@@ -293,6 +293,8 @@ bool TlExecutable::parse(List &in) {
     caches.push_back(cache);
     cache_bytes.push_back(bytes);
     if (!cache.data && !measuring) return false;
+    // Heads of a cache go to whichever thread is free: to none's disadvantage, its pages lie on all nodes in turn.
+    if (cache.data && pool_nodes().size() > 1) interleave_pages(uint64_t(cache.data), bytes, pool_nodes());
   }
 
   size_t rope_values = 0;
@@ -492,6 +494,12 @@ int32_t tl_step(TlExecutable *e, int32_t want) {
   pool_run(e->threads, [](const Team &team, void *context) { ((TlExecutable *)context)->run(team); }, e);
   if (e->reader && e->reader->failed()) return 2;
   return e->halt[0] || e->halt[1] || !e->ready[0] || !e->ready[1] ? 1 : 0;
+}
+
+int32_t tl_bind_nodes(const char *root) {
+  const std::vector<tl::NumaNode> nodes = tl::numa_nodes(root);
+  tl::pool_bind(nodes.size() > 1 ? nodes : std::vector<tl::NumaNode>());
+  return int32_t(nodes.size());
 }
 
 uint64_t tl_read_problem(TlExecutable *e, char *message, int32_t message_size) {

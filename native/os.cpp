@@ -207,6 +207,10 @@ tl::ArmFeatures tl::arm_features() {
 
 bool tl::saves_zmm_lazily() { return false; }
 
+std::vector<tl::NumaNode> tl::numa_nodes(const std::string &) { return {}; }
+void tl::bind_thread(const std::vector<int> &) {}
+void tl::interleave_pages(uint64_t, uint64_t, const std::vector<NumaNode> &) {}
+
 #else
 
 #include <atomic>
@@ -226,6 +230,7 @@ bool tl::saves_zmm_lazily() { return false; }
 #include <sys/sysctl.h>
 #elif defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #if defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -534,6 +539,10 @@ tl::ArmFeatures tl::arm_features() {
 
 bool tl::saves_zmm_lazily() { return true; }
 
+std::vector<tl::NumaNode> tl::numa_nodes(const std::string &) { return {}; }
+void tl::bind_thread(const std::vector<int> &) {}
+void tl::interleave_pages(uint64_t, uint64_t, const std::vector<NumaNode> &) {}
+
 #else
 
 namespace {
@@ -555,16 +564,29 @@ struct Processors {
   int cores = 0;
 };
 
+#if defined(__linux__)
+/** Processors or nodes as the kernel takes them: a bit each. Larger than cpu_set_t, which ends at 1,024 processors. */
+struct NumberSet {
+  static constexpr int BITS = 8192, WORD = 8 * sizeof(unsigned long);
+  unsigned long words[BITS / WORD] = {};
+
+  explicit NumberSet(const std::vector<int> &numbers = {}) {
+    for (const int number : numbers) words[number / WORD] |= 1ul << (number % WORD);
+  }
+  bool has(int number) const { return words[number / WORD] >> (number % WORD) & 1; }
+  cpu_set_t *set() { return reinterpret_cast<cpu_set_t *>(words); }
+  const cpu_set_t *set() const { return reinterpret_cast<const cpu_set_t *>(words); }
+};
+#endif
+
 std::vector<int> allowed_processors() {
   std::vector<int> list;
 #if defined(__linux__)
-  // Larger than cpu_set_t, which ends at 1,024 processors.
-  constexpr int BITS = 8192, WORD = 8 * sizeof(unsigned long);
-  unsigned long mask[BITS / WORD] = {};
+  NumberSet mask;
   // Of the process' first thread, since the one that asks may be pinned.
-  if (sched_getaffinity(getpid(), sizeof(mask), reinterpret_cast<cpu_set_t *>(mask)) == 0)
-    for (int i = 0; i < BITS; i++)
-      if (mask[i / WORD] >> (i % WORD) & 1) list.push_back(i);
+  if (sched_getaffinity(getpid(), sizeof(mask.words), mask.set()) == 0)
+    for (int i = 0; i < NumberSet::BITS; i++)
+      if (mask.has(i)) list.push_back(i);
 #endif
   if (list.empty())
     for (int i = 0; i < std::max(1, int(std::thread::hardware_concurrency())); i++) list.push_back(i);
@@ -704,10 +726,8 @@ int32_t tl_pin_thread(int32_t index) {
 #if defined(__linux__)
   const std::vector<int> &order = processors().list;
   if (index < 0 || size_t(index) >= order.size()) return 0;
-  constexpr int WORD = 8 * sizeof(unsigned long);
-  unsigned long mask[8192 / WORD] = {};
-  mask[order[size_t(index)] / WORD] = 1ul << (order[size_t(index)] % WORD);
-  return sched_setaffinity(0, sizeof(mask), reinterpret_cast<cpu_set_t *>(mask)) == 0;
+  const NumberSet mask({order[size_t(index)]});
+  return sched_setaffinity(0, sizeof(mask.words), mask.set()) == 0;
 #else
   (void)index;
   return 0;
@@ -726,6 +746,63 @@ tl::ArmFeatures tl::arm_features() {
 }
 
 bool tl::saves_zmm_lazily() { return false; }
+
+#if defined(__linux__)
+
+namespace {
+
+/** The numbers below NumberSet::BITS of a list as the kernel writes it: "0-3,8". */
+std::vector<int> listed(const std::string &list) {
+  std::vector<int> numbers;
+  size_t at = 0;
+  while (at < list.size()) {
+    const size_t end = std::min(list.find(',', at), list.size());
+    int first = 0, last = 0;
+    const int found = std::sscanf(list.substr(at, end - at).c_str(), "%d-%d", &first, &last);
+    if (found == 1) last = first;
+    for (int i = std::max(0, first); found >= 1 && i <= std::min(last, NumberSet::BITS - 1); i++) numbers.push_back(i);
+    at = end + 1;
+  }
+  return numbers;
+}
+
+} // namespace
+
+std::vector<tl::NumaNode> tl::numa_nodes(const std::string &root) {
+  const std::string folder = root + "/sys/devices/system/node/";
+  const NumberSet allowed(processors().list);
+  std::vector<NumaNode> nodes;
+  for (const int number : listed(first_line(folder + "online"))) {
+    NumaNode node{number, {}};
+    for (const int processor : listed(first_line(folder + "node" + std::to_string(number) + "/cpulist")))
+      if (allowed.has(processor)) node.processors.push_back(processor);
+    // Some nodes are memory alone.
+    if (!node.processors.empty()) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+void tl::bind_thread(const std::vector<int> &wanted) {
+  const NumberSet mask(wanted.empty() ? processors().list : wanted);
+  sched_setaffinity(0, sizeof(mask.words), mask.set());
+}
+
+void tl::interleave_pages(uint64_t address, uint64_t bytes, const std::vector<NumaNode> &nodes) {
+  std::vector<int> numbers;
+  for (const NumaNode &node : nodes) numbers.push_back(node.number);
+  const NumberSet mask(numbers);
+  constexpr int INTERLEAVE = 3; // MPOL_INTERLEAVE of the kernel's mempolicy.h
+  // The kernel takes one bit less than it is told.
+  syscall(SYS_mbind, address, bytes, INTERLEAVE, mask.words, NumberSet::BITS + 1, 0);
+}
+
+#else
+
+std::vector<tl::NumaNode> tl::numa_nodes(const std::string &) { return {}; }
+void tl::bind_thread(const std::vector<int> &) {}
+void tl::interleave_pages(uint64_t, uint64_t, const std::vector<NumaNode> &) {}
+
+#endif
 
 #endif
 #endif

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #if defined(_WIN32)
 #define TL_API __declspec(dllexport)
@@ -92,6 +93,21 @@ TL_API int32_t tl_supports_level(const char *name);
 }
 
 namespace tl {
+
+/** Processors that share a memory, of those that the process may run on. */
+struct NumaNode {
+  int number;
+  std::vector<int> processors;
+};
+
+/** Nodes that have processors for us, by number; none where that is not known. `root` stands before /sys. */
+std::vector<NumaNode> numa_nodes(const std::string &root);
+
+/** Keeps the calling thread on some processors; none stand for those that the process may run on. */
+void bind_thread(const std::vector<int> &processors);
+
+/** Has pages of a reservation that are still untouched taken from these nodes in turn. */
+void interleave_pages(uint64_t address, uint64_t bytes, const std::vector<NumaNode> &nodes);
 
 /** What direct reads are in multiples of: the block of every disk, and the page of most memories. */
 constexpr uint64_t DIRECT_BLOCK = 4096;

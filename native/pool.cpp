@@ -41,6 +41,7 @@ struct Pool {
   Task task = nullptr;
   void *context = nullptr;
   bool stopping = false;
+  std::vector<NumaNode> nodes;
 
   int size() const { return int(workers.size()) + 1; }
 
@@ -55,7 +56,21 @@ struct Pool {
     }
   }
 
-  void work(int index) {
+  /** The processors of the node that a thread belongs to; none if it may run anywhere. */
+  std::vector<int> place(int index, int threads) const {
+    size_t all = 0, before = 0;
+    for (const NumaNode &node : nodes) all += node.processors.size();
+    // The processor that the middle of the thread's part falls on, if they were in a row.
+    const size_t middle = (2 * size_t(index) + 1) * all / (2 * size_t(threads));
+    for (const NumaNode &node : nodes) {
+      before += node.processors.size();
+      if (middle < before) return node.processors;
+    }
+    return {};
+  }
+
+  void work(int index, int threads) {
+    if (!nodes.empty()) bind_thread(place(index, threads));
     uint32_t seen = 0;
     for (;;) {
       wait_change(generation, seen);
@@ -76,12 +91,10 @@ struct Pool {
   void resize(int wanted) {
     if (wanted == size()) return;
     stop();
-    stopping = false;
-    generation.store(0, std::memory_order_relaxed);
     const int count = wanted - 1;
     // Every worker counts the team, so the vector must be whole before the first one runs a task.
     workers.reserve(count);
-    for (int i = 0; i < count; i++) workers.emplace_back([this, i] { work(i + 1); });
+    for (int i = 0; i < count; i++) workers.emplace_back([this, i, wanted] { work(i + 1, wanted); });
   }
 
   void stop() {
@@ -91,6 +104,8 @@ struct Pool {
     generation.notify_all();
     for (auto &worker : workers) worker.join();
     workers.clear();
+    stopping = false;
+    generation.store(0, std::memory_order_relaxed);
   }
 
   ~Pool() { stop(); }
@@ -101,16 +116,37 @@ Pool &pool() {
   return instance;
 }
 
+/** Binds the caller, which is nobody's worker, while it takes part in a run. */
+struct Guest {
+  const bool bound;
+  explicit Guest(const Pool &p) : bound(!p.nodes.empty()) {
+    if (bound) bind_thread(p.place(0, p.size()));
+  }
+  ~Guest() {
+    if (bound) bind_thread({});
+  }
+};
+
 } // namespace
 
 void Team::barrier() const {
   if (size > 1) pool().barrier();
 }
 
+void pool_bind(const std::vector<NumaNode> &nodes) {
+  Pool &p = pool();
+  std::lock_guard lock(p.running);
+  p.stop();
+  p.nodes = nodes;
+}
+
+const std::vector<NumaNode> &pool_nodes() { return pool().nodes; }
+
 void pool_run(int threads, Task task, void *context) {
   Pool &p = pool();
   std::lock_guard lock(p.running);
   p.resize(threads);
+  const Guest guest(p);
   if (p.size() == 1) return task({0, 1}, context);
   p.start(task, context);
   task({0, p.size()}, context);

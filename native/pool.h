@@ -1,5 +1,6 @@
 // The thread pool of the process: threads that run one function together, with barriers inside.
 #pragma once
+#include "os.h"
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -14,6 +15,15 @@ struct Team {
 };
 
 using Task = void (*)(const Team &team, void *context);
+
+/**
+ * Spreads the threads of all further runs over nodes, stretches of the team on each as large as the node, and keeps each on its
+ * node: what a thread touches first, and its stretch of the weights, then lie in its own memory. No nodes: as the system likes.
+ */
+void pool_bind(const std::vector<NumaNode> &nodes);
+
+/** The nodes of the last call. */
+const std::vector<NumaNode> &pool_nodes();
 
 /** Runs `task` on `threads` threads, the caller's among them, and returns when all are done. Callers queue. */
 void pool_run(int threads, Task task, void *context);

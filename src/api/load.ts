@@ -24,6 +24,11 @@ export interface LoadOptions {
   readonly kvDType?: 'f16' | 'f32' | undefined
   /** CPU threads that compute. Default: physical cores, as far as this process may use them. */
   readonly threads?: number | undefined
+  /**
+   * On a machine with several NUMA nodes, whether threads stay on one each, so that what they touch first, weights included, lies in
+   * its memory. Holds for all models of the process from then on. Default false.
+   */
+  readonly numa?: boolean | undefined
   /** Whether weights stay on disk and are read as they are needed: for models larger than memory. Default false. */
   readonly lazy?: boolean | undefined
   /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
@@ -48,6 +53,7 @@ const schema = z.strictObject({
   maxSeqLen: count.max(2 ** 30).optional(),
   kvDType: z.enum(['f16', 'f32']).default('f16'),
   threads: count.max(1024).optional(),
+  numa: z.boolean().default(false),
   lazy: z.boolean().default(false),
   lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),

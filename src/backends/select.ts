@@ -21,6 +21,8 @@ export interface BackendOptions {
   readonly threads?: number | undefined
   /** Bytes of memory for weights, which otherwise stay on disk. Default: all weights in memory. */
   readonly lazyMemory?: number | undefined
+  /** Whether CPU threads stay on the NUMA node that their part of the weights lies on. */
+  readonly numa?: boolean | undefined
   /** Told, in one line each, what a user should know: that a slow backend runs, that something is being built. */
   readonly notice?: ((line: string) => void) | undefined
 }

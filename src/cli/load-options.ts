@@ -18,6 +18,7 @@ export type LoadFlags = {
   readonly kvDtype: 'f16' | 'f32'
   readonly backend?: NonNullable<LoadOptions['backend']>
   readonly threads?: number
+  readonly numa?: boolean
   readonly lazy?: boolean
   readonly lazyMemory?: number
   readonly arch?: string
@@ -49,6 +50,7 @@ export function addLoadOptions(command: Command): Command {
       ).choices(['cpu', 'reference', 'auto']),
     )
     .option('--threads <n>', 'CPU threads (default: physical cores)', whole(1, 1024))
+    .option('--numa', 'keep threads, and what they touch first, on their NUMA nodes (Linux)')
     .option('--lazy', 'keep weights on disk and read them as they are needed: for models larger than memory')
     .addOption(
       new Option('--lazy-memory <size>', 'memory for weights with --lazy, which this implies (default: 1.5G)')
@@ -79,11 +81,11 @@ export function addTerminalOptions(command: Command): Command {
 export async function load(given: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
   const path = await localModel(given, terminal)
   const started = performance.now()
-  const { backend, maxSeqLen, kvDtype, threads, lazy, lazyMemory, arch, format, precision } = flags
+  const { backend, maxSeqLen, kvDtype, threads, numa, lazy, lazyMemory, arch, format, precision } = flags
   const tokenizer = flags.tokenizer && (await localModel(flags.tokenizer, terminal))
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
-    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, lazy, lazyMemory, notice },
+    ...{ backend, maxSeqLen, kvDType: kvDtype, threads, numa, lazy, lazyMemory, notice },
     ...{ architecture: arch, format, precision, tokenizer },
   })
   if (model.contextLength > model.trainedContextLength)

@@ -17,5 +17,8 @@ for (const level of best.runnable) {
 }
 
 const rounded = cpuRounding(best.level)
-conformance('cpu, 1 thread', () => cpuBackendOf(best, 1), oracle, { cases: unitCases, rounded })
-conformance('cpu, 5 threads, large', () => cpuBackendOf(best, 5), oracle, { cases: largeCases, rounded })
+conformance('cpu, 1 thread', () => cpuBackendOf(best, { threads: 1 }), oracle, { cases: unitCases, rounded })
+conformance('cpu, 5 threads, large', () => cpuBackendOf(best, { threads: 5 }), oracle, {
+  cases: largeCases,
+  rounded,
+})

@@ -31,18 +31,23 @@ export interface CpuOptions {
   readonly threads?: number | undefined
   /** Bytes of memory for weights, which otherwise stay on disk. Default: all weights in memory. */
   readonly lazyMemory?: number | undefined
-  /** Told in one line before the native library is built. */
+  /** Whether threads stay on the NUMA node that their part of the weights lies on: for all models of the process. */
+  readonly numa?: boolean | undefined
+  /** Told in one line before the native library is built, and where `numa` changes nothing. */
   readonly notice?: ((line: string) => void) | undefined
 }
 
 /** Rejects with BackendUnavailableError where there is no native library and none can be built. */
-export async function cpuBackend({ threads, lazyMemory, notice }: CpuOptions = {}): Promise<Backend> {
-  return cpuBackendOf(await nativeLibrary({ notice }), threads, lazyMemory)
+export async function cpuBackend(options: CpuOptions = {}): Promise<Backend> {
+  return cpuBackendOf(await nativeLibrary({ notice: options.notice }), options)
 }
 
 /** The backend of one build of the native library. */
-export function cpuBackendOf(native: NativeLibrary, threads?: number, lazyMemory?: number): Backend {
+export function cpuBackendOf(native: NativeLibrary, options: CpuOptions = {}): Backend {
+  const { threads, lazyMemory, numa, notice } = options
   const library = cpuLibrary(native)
+  if (numa && library.bindNodes('') < 2)
+    notice?.('numa: this machine has one node, or the system does not tell; threads run where it likes')
   const team = threads ?? library.os.defaultThreads()
   const model = cpus()[0]?.model.trim() || process.arch
   return {

@@ -5,7 +5,7 @@ import type { Address } from '../../ffi/native.ts'
 import { MESSAGE_BYTES, type NativeOs, nativeOs, textOf } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 4
+export const ABI_VERSION = 5
 
 /** What `step` answers where weights on disk cannot be read. */
 export const UNREADABLE = 2
@@ -48,6 +48,11 @@ export interface CpuLibrary {
   collectSquares(executable: Address): void
   squares(executable: Address, op: number, sums: Float64Array, counts: Float64Array): void
   free(executable: Address): void
+  /**
+   * Keeps the threads of all steps on their NUMA nodes from now on; answers the number of nodes, 0 where that is not known.
+   * `root` stands before /sys.
+   */
+  bindNodes(root: string): number
   /** Bytes a second. */
   measureRead(threads: number, seconds: number): Promise<number>
   /** Multiplications a second. */
@@ -93,6 +98,7 @@ function declare(library: NativeLibrary): CpuLibrary {
     collectSquares: library.func('tl_collect_squares', 'void', ['address']),
     squares: library.func('tl_squares', 'void', ['address', 'i32', list, list]),
     free: library.func('tl_free', 'void', ['address']),
+    bindNodes: library.func('tl_bind_nodes', 'i32', ['text']),
     measureRead: library.async('tl_measure_read', 'f64', ['i32', 'f64']),
     measureInt8: library.async('tl_measure_int8', 'f64', ['i32', 'f64']),
   }

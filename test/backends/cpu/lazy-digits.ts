@@ -16,13 +16,21 @@ export function sameDigits(folder: string, cases: readonly CaseMaker[]): void {
   for (const [index, { name, make }] of cases.entries())
     test(name, async () => {
       const c = make()
-      const eager = await cpuBackendOf(library, THREADS).compile(c.program, weightSource(c), c.limits)
+      const eager = await cpuBackendOf(library, { threads: THREADS }).compile(
+        c.program,
+        weightSource(c),
+        c.limits,
+      )
       const expected = await allSteps(eager, c)
       const source = await fileWeights(join(folder, `${index}.bin`), c)
       const bytes = Object.values(c.weights).reduce((sum, weight) => sum + weight.bytes.length, 0)
       const least = leastLazyMemory(c.program)
       for (const budget of [least, Math.max(least, bytes / 2), 2 ** 30]) {
-        const lazy = await cpuBackendOf(library, THREADS, budget).compile(c.program, source, c.limits)
+        const lazy = await cpuBackendOf(library, { threads: THREADS, lazyMemory: budget }).compile(
+          c.program,
+          source,
+          c.limits,
+        )
         expect(await allSteps(lazy, c), `${budget} bytes`).toEqual(expected)
       }
     })

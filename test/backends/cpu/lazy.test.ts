@@ -127,7 +127,7 @@ test.runIf(process.platform === 'linux')('a read error is one, with what the sys
       close: () => os.close(opened.handle),
     }
   }
-  const backend = cpuBackendOf(library, 1, 2 ** 30)
+  const backend = cpuBackendOf(library, { threads: 1, lazyMemory: 2 ** 30 })
   const executable = await backend.compile(c.program, { ...source, open: broken }, c.limits)
   const error = await executable.step(c.steps[0]!.batch, 'full').catch(error => error)
   expect(error).toBeInstanceOf(SourceError)
