@@ -46,14 +46,22 @@ template <KvType kv> inline float one_kv(const uint8_t *p, size_t index) {
   else return ((const float *)p)[index];
 }
 
+/** Asks for what `load_kv` will read. */
+template <KvType kv> inline void prefetch_kv(const uint8_t *p, size_t index) {
+  __builtin_prefetch(p + (kv == KvType::f16 ? 2 : 4) * index);
+}
+
 /** The queries of one item: `count` tokens from `token` on, `heads` heads of each from `head` on. */
 struct Queries {
   int token, count, head, heads;
 };
 
-/** Scores of `vectors` vectors of positions; lanes are positions, so nothing is summed across a vector. */
+/**
+ * Scores of `vectors` vectors of positions; lanes are positions, so nothing is summed across a vector. `ahead`: bytes from these keys to
+ * those that follow, which are asked for meanwhile, since no processor foresees where the next block lies.
+ */
 template <KvType kv, int queries, int vectors>
-inline void score(const float *q, const uint8_t *keys, int key_dim, float (*scores)[PIECE]) {
+inline void score(const float *q, const uint8_t *keys, ptrdiff_t ahead, int key_dim, float (*scores)[PIECE]) {
   constexpr int tile_vectors = KEY_TILE / FW;
   F acc[queries][vectors];
   TL_UNROLL
@@ -63,8 +71,9 @@ inline void score(const float *q, const uint8_t *keys, int key_dim, float (*scor
     F k[vectors];
     TL_UNROLL
     for (int v = 0; v < vectors; v++) {
-      const size_t tile = size_t(v / tile_vectors) * key_dim + i;
-      k[v] = load_kv<kv>(keys, tile * KEY_TILE + v % tile_vectors * FW);
+      const size_t tile = size_t(v / tile_vectors) * key_dim + i, at = tile * KEY_TILE + v % tile_vectors * FW;
+      k[v] = load_kv<kv>(keys, at);
+      prefetch_kv<kv>(keys + ahead, at);
     }
     TL_UNROLL
     for (int h = 0; h < queries; h++) {
@@ -80,7 +89,8 @@ inline void score(const float *q, const uint8_t *keys, int key_dim, float (*scor
 
 /** Adds the weighted values of `count` positions to the sums of the queries, `vectors` vectors of dimensions at a time. */
 template <KvType kv, int queries, int vectors>
-inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, int count, int value_dim, int from, float *sums) {
+inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, ptrdiff_t ahead, int count, int value_dim, int from,
+                       float *sums) {
   int i = from;
   for (; i + vectors * FW <= value_dim; i += vectors * FW) {
     F acc[queries][vectors];
@@ -90,7 +100,11 @@ inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, int
     for (int p = 0; p < count; p++) {
       F x[vectors];
       TL_UNROLL
-      for (int v = 0; v < vectors; v++) x[v] = load_kv<kv>(values, size_t(p) * value_dim + i + v * FW);
+      for (int v = 0; v < vectors; v++) {
+        const size_t at = size_t(p) * value_dim + i + v * FW;
+        x[v] = load_kv<kv>(values, at);
+        prefetch_kv<kv>(values + ahead, at);
+      }
       TL_UNROLL
       for (int h = 0; h < queries; h++) {
         const F weight = f_set(weights[h][p]);
@@ -106,9 +120,9 @@ inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, int
 }
 
 template <KvType kv, int queries>
-void add_values(const float (*weights)[PIECE], const uint8_t *values, int count, int value_dim, float *sums) {
-  int i = add_vectors<kv, queries, vectors_for(queries)>(weights, values, count, value_dim, 0, sums);
-  i = add_vectors<kv, queries, 1>(weights, values, count, value_dim, i, sums);
+void add_values(const float (*weights)[PIECE], const uint8_t *values, ptrdiff_t ahead, int count, int value_dim, float *sums) {
+  int i = add_vectors<kv, queries, vectors_for(queries)>(weights, values, ahead, count, value_dim, 0, sums);
+  i = add_vectors<kv, queries, 1>(weights, values, ahead, count, value_dim, i, sums);
   for (; i < value_dim; i++)
     for (int p = 0; p < count; p++) {
       const float v = one_kv<kv>(values, size_t(p) * value_dim + i);
@@ -178,19 +192,24 @@ void attend(const Op &op, const Context &context, const Cache &cache, const Quer
     if (context.stop.load(std::memory_order_relaxed)) return;
     const int length = std::min(PIECE, (last_end - start + KEY_TILE - 1) / KEY_TILE * KEY_TILE);
     const auto place_at = [&](int at) { return CachePlace(cache, table[(start + at) / BLOCK_SIZE], element); };
+    // From the block at a position to the one that follows it.
+    const auto ahead_of = [&](int at) {
+      return start + at + BLOCK_SIZE < last_end ? place_at(at + BLOCK_SIZE).block - place_at(at).block : ptrdiff_t(0);
+    };
     for (int at = 0; at < length;) {
       const uint8_t *keys = place_at(at).keys(kv_head, at % BLOCK_SIZE / KEY_TILE);
+      const ptrdiff_t ahead = ahead_of(at);
       float(*to_scores)[PIECE] = (float(*)[PIECE])(scores[0] + at);
       // A block's tiles lie one behind the other.
       if (vectors * FW >= BLOCK_SIZE && length - at >= BLOCK_SIZE) {
-        score<kv, queries, BLOCK_SIZE / FW>(q.data(), keys, key_dim, to_scores);
+        score<kv, queries, BLOCK_SIZE / FW>(q.data(), keys, ahead, key_dim, to_scores);
         at += BLOCK_SIZE;
       } else if (vectors * FW >= KEY_TILE) {
-        score<kv, queries, KEY_TILE / FW>(q.data(), keys, key_dim, to_scores);
+        score<kv, queries, KEY_TILE / FW>(q.data(), keys, ahead, key_dim, to_scores);
         at += KEY_TILE;
       } else {
         for (int v = 0; v < KEY_TILE; v += FW)
-          score<kv, queries, 1>(q.data(), keys + element * v, key_dim, (float(*)[PIECE])(scores[0] + at + v));
+          score<kv, queries, 1>(q.data(), keys + element * v, ahead, key_dim, (float(*)[PIECE])(scores[0] + at + v));
         at += KEY_TILE;
       }
     }
@@ -207,12 +226,12 @@ void attend(const Op &op, const Context &context, const Cache &cache, const Quer
       const CachePlace place = place_at(at);
       const float(*weights)[PIECE] = (const float(*)[PIECE])(scores[0] + at);
       if (!cache.latent) {
-        add_values<kv, queries>(weights, place.values(kv_head, 0), count, value_dim, sums.data());
+        add_values<kv, queries>(weights, place.values(kv_head, 0), ahead_of(at), count, value_dim, sums.data());
         continue;
       }
       latent.resize(size_t(BLOCK_SIZE) * value_dim);
       for (int p = 0; p < count; p += KEY_TILE) latent_values<kv>(place.keys(kv_head, p / KEY_TILE), value_dim, latent.data() + size_t(p) * value_dim);
-      add_values<KvType::f32, queries>(weights, (const uint8_t *)latent.data(), count, value_dim, sums.data());
+      add_values<KvType::f32, queries>(weights, (const uint8_t *)latent.data(), 0, count, value_dim, sums.data());
     }
   }
   for (int h = 0; h < queries; h++) {
