@@ -101,11 +101,13 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
   const started = performance.now()
   let prefilled = started
 
-  const ids = generateTokens(session, tokens.slice(reused), {
+  // A trace that is to have no tokens is closed before its first.
+  const given = trace.interject()
+  const ids = generateTokens(session, [...tokens.slice(reused), ...given], {
     sampler: createSampler({ ...options, seed: parts.seed }),
     maxTokens: options.maxTokens,
     stopTokens: tokenizer.endOfGeneration,
-    interject: id => trace.interject(id),
+    interject: () => trace.interject(),
     signal: options.signal,
     onProgress: options.onProgress,
   })
@@ -135,6 +137,7 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     },
   })
   try {
+    for (const id of given) yield* outgoing(trace.take(id, decode)).pieces
     for (;;) {
       const { value, done } = await ids.next()
       if (completion === 0) prefilled = performance.now()
@@ -189,7 +192,7 @@ class Trace {
   }
 
   /** The end of the trace, once it has had its tokens. */
-  interject(_id: number): readonly number[] {
+  interject(): readonly number[] {
     if (this.#closed || !this.splitter.thinking || this.tokens < this.#budget) return []
     this.#closed = true
     return this.#close
