@@ -38,7 +38,8 @@ export interface Timings {
 }
 
 const number = z.number()
-const schema = z.strictObject({
+/** Options that a completion and a chat have in common. */
+export const samplingFields = {
   temperature: number.optional(),
   topK: z.int().optional(),
   topP: number.optional(),
@@ -51,13 +52,22 @@ const schema = z.strictObject({
   maxTokens: count.optional(),
   stop: z
     .union([z.string().transform(text => [text]), z.array(z.string())], 'expected a text or several')
-    .default([]),
-  ignoreEos: z.boolean().default(false),
-  special: z.boolean().default(true),
+    .optional(),
+}
+
+/** What is told while a response comes into being. */
+export const progressFields = {
   signal: signal.optional(),
   onProgress: z
     .custom<GenerateOptions['onProgress']>(value => typeof value === 'function', 'expected a function')
     .optional(),
+}
+
+const schema = z.strictObject({
+  ...samplingFields,
+  ...progressFields,
+  ignoreEos: z.boolean().default(false),
+  special: z.boolean().default(true),
 })
 
 /** A quarter of the context, between 2,048 (1,024 for contexts below 4,096) and 32,768 tokens. */
@@ -114,7 +124,7 @@ export class Generation implements AsyncIterable<string> {
         onProgress: o.onProgress,
       })
       const decode = tokenizer.stream({ continues: prompt !== '' })
-      yield* this.#pass(tokens, decode, new StopFilter(o.stop))
+      yield* this.#pass(tokens, decode, new StopFilter(o.stop ?? []))
     } finally {
       session.dispose()
     }
@@ -154,6 +164,6 @@ export class Generation implements AsyncIterable<string> {
   }
 }
 
-function rate(tokens: number, milliseconds: number): number {
+export function rate(tokens: number, milliseconds: number): number {
   return tokens > 0 && milliseconds > 0 ? (tokens * 1000) / milliseconds : 0
 }

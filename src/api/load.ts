@@ -11,7 +11,7 @@ import { type ModelLocation, openModelFile } from './open.ts'
 import { callback, checkOptions, count, formatOption, locationOption } from './options.ts'
 import { mixedModel } from './quantize.ts'
 import { requantized } from './requantized.ts'
-import { readTemplate } from './template.ts'
+import { readTemplate, specialTokens } from './template.ts'
 import { loadTokenizer, tokenizerOf } from './tokenizer.ts'
 import { weightSource } from './weights.ts'
 
@@ -105,7 +105,10 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
       const memory = backend.memory?.(program, limits)
       if (memory) checkFit({ name, program, memory, kvDType, maxSeqLen })
       const engine = await Engine.create(program, weightSource(file), backend, engineOptions)
-      return new Model({ name, recorded, tokenizer, template, backend, engine, kvDType })
+      return new Model({
+        ...{ name, recorded, tokenizer, template, backend, engine, kvDType },
+        specialTokens: tokenizer ? specialTokens(file.metadata, tokenizer) : {},
+      })
     } catch (error) {
       await backend.dispose()
       throw error

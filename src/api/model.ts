@@ -1,13 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // A loaded model: what users hold in their hands.
 import type { Backend, DeviceInfo, KvDType, Logits, Roofline } from '../backends/backend.ts'
+import type { BuiltinName } from '../chat/builtin.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { FeedOptions, Session } from '../engine/session.ts'
 import { DisposedError } from '../errors.ts'
 import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { Chat, type ChatOptions } from './chat.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
-import { noTemplate, type PromptTemplate } from './template.ts'
+import { namedTemplate, noTemplate, type PromptTemplate } from './template.ts'
 import { noTokenizer } from './tokenizer.ts'
 import { type Cost, costOf } from './traffic.ts'
 
@@ -30,6 +32,7 @@ export class Model {
   readonly cost: Cost
   readonly #tokenizer: Tokenizer | undefined
   readonly #template: PromptTemplate | undefined
+  readonly #specialTokens: Readonly<Record<string, string>>
   readonly #backend: Backend
   readonly #engine: Engine
   #disposed: Promise<void> | undefined
@@ -40,6 +43,7 @@ export class Model {
     recorded: RecordedModel
     tokenizer: Tokenizer | undefined
     template: PromptTemplate | undefined
+    specialTokens: Readonly<Record<string, string>>
     backend: Backend
     engine: Engine
     kvDType: KvDType
@@ -54,6 +58,7 @@ export class Model {
     this.cost = costOf(parts.recorded.program, parts.kvDType)
     this.#tokenizer = parts.tokenizer
     this.#template = parts.template
+    this.#specialTokens = parts.specialTokens
     this.#backend = parts.backend
     this.#engine = parts.engine
   }
@@ -77,6 +82,20 @@ export class Model {
    */
   get template(): PromptTemplate {
     return this.#template ?? noTemplate(this.name)
+  }
+
+  /** A built-in format for this model, whatever its file says. Throws InvalidOptionError where there is none of that name. */
+  templateNamed(name: BuiltinName): PromptTemplate {
+    return namedTemplate(name, this.tokenizer, this.#specialTokens)
+  }
+
+  /**
+   * A conversation: `const chat = model.chat({ system: 'Be brief.' }); const reply = await chat.send('Hello')`. Throws
+   * UnsupportedModelError if the file has no chat template, no built-in one fits, and none is named.
+   */
+  chat(options: ChatOptions = {}): Chat {
+    this.#check()
+    return new Chat(this, options)
   }
 
   /**

@@ -1,4 +1,5 @@
 // Stop strings in streamed text: holds back what may be the beginning of one.
+import { overlap } from '../chat/overlap.ts'
 
 export class StopFilter {
   readonly #stops: readonly string[]
@@ -27,11 +28,4 @@ export class StopFilter {
     this.#held = ''
     return held
   }
-}
-
-/** Length of the longest end of `text` that is a proper beginning of `stop`. */
-function overlap(text: string, stop: string): number {
-  let length = Math.min(text.length, stop.length - 1)
-  while (length > 0 && !text.endsWith(stop.slice(0, length))) length--
-  return length
 }

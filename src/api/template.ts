@@ -54,12 +54,7 @@ export class PromptTemplate {
 
   /** The same model with a built-in format. Throws InvalidOptionError where there is none of that name. */
   withBuiltin(name: BuiltinName): PromptTemplate {
-    return new PromptTemplate({
-      sources: builtinSources(name),
-      builtin: name,
-      tokenizer: this.#tokenizer,
-      specialTokens: this.#specialTokens,
-    })
+    return namedTemplate(name, this.#tokenizer, this.#specialTokens)
   }
 
   /**
@@ -102,6 +97,15 @@ export async function loadTemplate(
   } finally {
     await file.close()
   }
+}
+
+/** A built-in format with a model's tokens. Throws InvalidOptionError where there is none of that name. */
+export function namedTemplate(
+  name: BuiltinName,
+  tokenizer: Tokenizer,
+  specialTokens: Readonly<Record<string, string>>,
+): PromptTemplate {
+  return new PromptTemplate({ sources: builtinSources(name), builtin: name, tokenizer, specialTokens })
 }
 
 export function noTemplate(file: string): never {
@@ -154,7 +158,8 @@ function detect(metadata: Metadata): BuiltinName | undefined {
   return detectBuiltin({ architecture, hasToken: text => texts.has(text) })
 }
 
-function specialTokens(metadata: Metadata, tokenizer: Tokenizer): Record<string, string> {
+/** Texts of a model's special tokens, by the names that templates know them by. */
+export function specialTokens(metadata: Metadata, tokenizer: Tokenizer): Record<string, string> {
   const found: Record<string, string> = {}
   for (const [name, key] of Object.entries(SPECIAL_TOKENS)) {
     const id = metadata.get(`tokenizer.ggml.${key}_token_id`)

@@ -10,6 +10,7 @@ import {
   listBackends,
   listModels,
 } from '../api/index.ts'
+import { chat } from './chat/repl.ts'
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
@@ -30,6 +31,10 @@ type RunFlags = LoadFlags &
     readonly seed?: number
     readonly stop: readonly string[]
     readonly ignoreEos?: boolean
+    readonly chat?: boolean
+    readonly system?: string
+    readonly showThinking?: boolean
+    readonly thinkingBudget?: number
     readonly echo: boolean
     readonly listBackends?: boolean
     readonly listModels?: boolean
@@ -54,13 +59,18 @@ export function addRunCommand(program: Command): void {
     .option('--seed <n>', 'makes sampling repeatable', whole(0))
     .option('--stop <text>', 'end before this text (repeatable)', (stop, all: string[]) => [...all, stop], [])
     .option('--ignore-eos', 'go on where the model would end')
+    .option('--chat', 'a conversation: what no prompt on a terminal begins too; /help lists its commands')
+    .option('--system <msg>', 'what the model is told before a conversation')
+    .option('--show-thinking', 'show what the model thinks before it answers')
+    .option('--thinking-budget <n>', 'tokens of thinking after which the answer begins', whole(0))
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
     .option('--list-models', 'list the built-in model and those in the cache folder of HuggingFace tools')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ torchless "Once upon a time"\n  $ torchless model.gguf "The sky is" --temperature 0',
+      '\nExamples:\n  $ torchless "Once upon a time"\n  $ torchless model.gguf "The sky is" --temperature 0' +
+        '\n  $ torchless model.gguf --chat --system "Answer briefly."',
     )
   addTerminalOptions(addLoadOptions(program)).action(run)
 }
@@ -71,6 +81,8 @@ async function run(first: string | undefined, second: string | undefined, flags:
   if (flags.listModels) return printModels(terminal)
   const [path = builtinModel.name, given] =
     second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
+  if (flags.chat || (given === undefined && process.stdin.isTTY && process.stdout.isTTY))
+    return converse(path, given, flags, terminal)
   const signal = interruptSignal()
   const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
   const model = await load(path, flags, terminal)
@@ -100,6 +112,24 @@ async function run(first: string | undefined, second: string | undefined, flags:
   terminal.note(
     `${path === builtinModel.name ? `${path}, the built-in model: ` : ''}prompt ${usage.prompt} tokens, ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
       `response ${usage.completion} tokens, ${timings.decodePerSecond.toFixed(1)} tokens/s`,
+  )
+}
+
+async function converse(
+  path: string,
+  first: string | undefined,
+  flags: RunFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
+  const { system, thinkingBudget, showThinking = false, debug = false } = flags
+  const { ignoreEos: _, ...sampling } = samplingOptions(flags)
+  await chat(
+    {
+      ...{ path, flags, terminal, showThinking, debug },
+      chat: { ...sampling, system, thinkingBudget },
+    },
+    first,
   )
 }
 

@@ -35,6 +35,17 @@ export class Terminal {
     if (!this.options.quiet) process.stderr.write(`${this.paint.dim(line)}\n`)
   }
 
+  /** What a user asked to be told: to stdout where a person reads it, out of the way of answers where not. */
+  say(text: string): void {
+    const stream = process.stdout.isTTY && !this.options.json ? process.stdout : process.stderr
+    stream.write(`${text}\n`)
+  }
+
+  /** A failure that is not the end. */
+  fail(message: string): void {
+    process.stderr.write(`${this.paint.red('error:')} ${message.replaceAll('\n', ' ')}\n`)
+  }
+
   warn(line: string): void {
     if (!this.options.quiet) process.stderr.write(`${this.paint.yellow(`warning: ${line}`)}\n`)
   }

@@ -11,6 +11,8 @@ export interface TokenLoopOptions {
   /** Tokens that end the loop; they are not yielded. */
   readonly stopTokens: ReadonlySet<number>
   readonly signal?: AbortSignal | undefined
+  /** Asked after each id: ids that follow it, whatever the model would say. They are yielded too. */
+  readonly interject?: ((id: number) => readonly number[]) | undefined
   /** While the prompt is computed. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -23,7 +25,7 @@ export interface TokenLoopOptions {
 export async function* generateTokens(
   session: Session,
   prompt: readonly number[],
-  { sampler, maxTokens, stopTokens, signal, onProgress }: TokenLoopOptions,
+  { sampler, maxTokens, stopTokens, interject, signal, onProgress }: TokenLoopOptions,
 ): AsyncGenerator<number, 'stop' | 'length'> {
   if (session.length + prompt.length >= session.capacity)
     throw new ContextOverflowError(session.length + prompt.length + 1, session.capacity)
@@ -37,9 +39,12 @@ export async function* generateTokens(
     const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
     if (stopTokens.has(id)) return 'stop'
     yield id
-    // The id that is out but not yet fed counts, too.
-    if (session.length + 1 === session.capacity) return 'length'
-    next = [id]
+    const given = interject?.(id) ?? []
+    yield* given
+    count += given.length
+    next = [id, ...given]
+    // The ids that are out but not yet fed count, too.
+    if (session.length + next.length >= session.capacity) return 'length'
   }
   return 'length'
 }

@@ -11,13 +11,17 @@ export interface Sink {
 
 /**
  * Lets `fill` write a file. Until it is done the bytes are in a file beside it, `path.part-` and the number of this process,
- * which is removed if anything fails: there is never half a file at `path`. What cannot be written is a {@link SourceError}.
+ * which is removed if anything fails: there is never half a file at `path`, whose permissions are `mode` less the umask. What cannot be written is a {@link SourceError}.
  */
-export async function writeWhole(path: string, fill: (sink: Sink) => Promise<void>): Promise<void> {
+export async function writeWhole(
+  path: string,
+  fill: (sink: Sink) => Promise<void>,
+  mode = 0o666,
+): Promise<void> {
   const partial = `${path}.part-${process.pid}`
   let handle: FileHandle | undefined
   try {
-    const file = await attempt(path, () => open(partial, 'wx'))
+    const file = await attempt(path, () => open(partial, 'wx', mode))
     handle = file
     await fill({ write: bytes => attempt(path, () => writeAll(file, bytes)) })
     await attempt(path, async () => {

@@ -1,0 +1,200 @@
+// One reply of a chat: its pieces as an async iterable, or the whole as a promise.
+import { endsInThinking, type ReplyPiece, type ThinkingMarkers, ThinkingSplitter } from '../chat/thinking.ts'
+import { generateTokens } from '../engine/generate.ts'
+import { createSampler, type SamplerOptions } from '../engine/sampler.ts'
+import type { Session } from '../engine/session.ts'
+import { InvalidOptionError } from '../errors.ts'
+import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type Finish, rate, type Timings, type Usage } from './generation.ts'
+import { StopFilter } from './stop.ts'
+
+/** Numbers of tokens. */
+export interface ReplyUsage extends Usage {
+  /** Of the completion, tokens of the trace. */
+  readonly thinking: number
+  /** Of the prompt, tokens that were in the cache. */
+  readonly reused: number
+}
+
+export interface Reply {
+  readonly text: string
+  /** What the model thought before; empty where it did not. */
+  readonly thinking: string
+  /** `abort` where the caller took no more pieces. */
+  readonly finish: Finish
+  readonly usage: ReplyUsage
+  readonly timings: Timings
+  /** Messages that had to leave the context for this turn. */
+  readonly dropped: number
+}
+
+/** Generates pieces; tells `end` how it went, also where it was broken off. */
+export type ReplySource = (end: (reply: Reply) => void) => AsyncGenerator<ReplyPiece, void, undefined>
+
+/** Take it once: piece by piece (`for await`) or whole (`await`), or whole after its pieces. */
+export class ReplyStream implements AsyncIterable<ReplyPiece>, PromiseLike<Reply> {
+  readonly #source: ReplySource
+  #taken: AsyncGenerator<ReplyPiece, void, undefined> | undefined
+  #reply: Reply | undefined
+  #whole: Promise<Reply> | undefined
+
+  /** Made by `Chat.send` and `Chat.retry`. */
+  constructor(source: ReplySource) {
+    this.#source = source
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<ReplyPiece, void, undefined> {
+    this.#taken ??= this.#source(reply => {
+      this.#reply = reply
+    })
+    return this.#taken
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is to be awaited
+  then<T = Reply, E = never>(
+    fulfilled?: ((reply: Reply) => T | PromiseLike<T>) | null,
+    rejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<T | E> {
+    this.#whole ??= this.#takeAll()
+    return this.#whole.then(fulfilled, rejected)
+  }
+
+  async #takeAll(): Promise<Reply> {
+    for await (const _ of this);
+    if (!this.#reply) throw new InvalidOptionError('the reply failed while its pieces were taken')
+    return this.#reply
+  }
+}
+
+export interface ReplyParts {
+  /** Holds the first `reused` of `tokens`. */
+  readonly session: Session
+  readonly tokens: readonly number[]
+  readonly reused: number
+  /** The text of `tokens`. */
+  readonly prompt: string
+  readonly tokenizer: Tokenizer
+  readonly markers: ThinkingMarkers | undefined
+  readonly dropped: number
+  readonly seed: number | undefined
+  readonly options: Omit<SamplerOptions, 'seed'> & {
+    readonly maxTokens: number
+    readonly stop: readonly string[]
+    readonly thinkingBudget?: number | undefined
+    readonly signal?: AbortSignal | undefined
+    readonly onProgress?: ((done: number, total: number) => void) | undefined
+  }
+  /** Told what came, however it ended. */
+  readonly end: (reply: Reply) => void
+}
+
+/** Generates a reply; a caller who takes no more pieces ends it. */
+export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece, void, undefined> {
+  const { session, tokens, reused, tokenizer, options } = parts
+  const trace = new Trace(parts)
+  const stops = new StopFilter(options.stop)
+  const decode = tokenizer.stream({ continues: true })
+  let text = ''
+  let thinking = ''
+  let finish: Finish = 'abort'
+  let completion = 0
+  const started = performance.now()
+  let prefilled = started
+
+  // A trace that is to have no tokens is closed before its first.
+  const given = trace.interject()
+  const ids = generateTokens(session, [...tokens.slice(reused), ...given], {
+    sampler: createSampler({ ...options, seed: parts.seed }),
+    maxTokens: options.maxTokens,
+    stopTokens: tokenizer.endOfGeneration,
+    interject: () => trace.interject(),
+    signal: options.signal,
+    onProgress: options.onProgress,
+  })
+  /** What goes out of split pieces; `stopped` where a stop string ends the answer. */
+  const outgoing = (pieces: readonly ReplyPiece[]): { pieces: ReplyPiece[]; stopped: boolean } => {
+    const out: ReplyPiece[] = []
+    let stopped = false
+    for (const piece of pieces) {
+      if ('thinking' in piece) {
+        thinking += piece.thinking
+        out.push(piece)
+      } else if (!stopped) {
+        const kept = stops.push(piece.text)
+        stopped = kept.stopped
+        text += kept.text
+        if (kept.text !== '') out.push({ text: kept.text })
+      }
+    }
+    return { pieces: out, stopped }
+  }
+  const summary = (): Reply => ({
+    ...{ text, thinking, finish, dropped: parts.dropped },
+    usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused },
+    timings: {
+      prefillPerSecond: rate(tokens.length - reused, prefilled - started),
+      decodePerSecond: rate(completion - 1, performance.now() - prefilled),
+    },
+  })
+  try {
+    for (const id of given) yield* outgoing(trace.take(id, decode)).pieces
+    for (;;) {
+      const { value, done } = await ids.next()
+      if (completion === 0) prefilled = performance.now()
+      const { pieces, stopped } = outgoing(
+        done ? [...trace.splitter.push(decode()), ...trace.splitter.flush()] : trace.take(value, decode),
+      )
+      if (!done) completion++
+      if (stopped) finish = 'stop'
+      else if (done) finish = value
+      yield* pieces
+      if (stopped) return
+      if (done) {
+        const rest = stops.flush()
+        text += rest
+        if (rest !== '') yield { text: rest }
+        return
+      }
+    }
+  } finally {
+    await ids.return('stop')
+    parts.end(summary())
+  }
+}
+
+/** The trace of a reply as its tokens come: where it begins and ends, how long it is, and when it is to be closed. */
+class Trace {
+  readonly splitter: ThinkingSplitter
+  /** Tokens of the trace so far, the marks among them. */
+  tokens = 0
+  readonly #budget: number
+  readonly #close: readonly number[]
+  /** Marks that are control tokens, which have no text otherwise. */
+  readonly #marks = new Map<number, string>()
+  #closed = false
+
+  constructor({ prompt, tokenizer, markers, options }: ReplyParts) {
+    const open = markers !== undefined && endsInThinking(prompt, markers)
+    this.splitter = new ThinkingSplitter(markers, open)
+    this.#budget = options.thinkingBudget ?? Number.POSITIVE_INFINITY
+    this.#close = markers ? tokenizer.encode(`\n${markers.close}\n\n`, { special: true }) : []
+    for (const mark of markers ? [markers.open, markers.close] : []) {
+      const ids = tokenizer.encode(mark, { special: true })
+      if (ids.length === 1 && tokenizer.decode(ids) === '') this.#marks.set(ids[0]!, mark)
+    }
+  }
+
+  take(id: number, decode: (id: number) => string): ReplyPiece[] {
+    const before = this.splitter.thinking
+    const pieces = this.splitter.push(this.#marks.get(id) ?? decode(id))
+    if (before || this.splitter.thinking) this.tokens++
+    return pieces
+  }
+
+  /** The end of the trace, once it has had its tokens. */
+  interject(): readonly number[] {
+    if (this.#closed || !this.splitter.thinking || this.tokens < this.#budget) return []
+    this.#closed = true
+    return this.#close
+  }
+}

@@ -1,0 +1,120 @@
+// What a model thinks before it answers: which marks enclose it, and how a stream of text is split at them.
+import { overlap } from './overlap.ts'
+
+/** Texts that open and close a trace of thinking. */
+export interface ThinkingMarkers {
+  readonly open: string
+  readonly close: string
+}
+
+/** A part of a reply. */
+export type ReplyPiece = { readonly text: string } | { readonly thinking: string }
+
+/** Marks of the models that think, as their templates and vocabularies have them. */
+const known: readonly ThinkingMarkers[] = [
+  { open: '<think>', close: '</think>' }, // DeepSeek-R1, Qwen3, QwQ and most others
+  { open: '<thinking>', close: '</thinking>' },
+  { open: '[THINK]', close: '[/THINK]' }, // Magistral
+  { open: '<seed:think>', close: '</seed:think>' }, // Seed-OSS
+  { open: '<|START_THINKING|>', close: '<|END_THINKING|>' }, // Command A Reasoning
+  { open: '<|begin_of_thought|>', close: '<|end_of_thought|>' }, // OpenThinker
+  { open: '<reasoning>', close: '</reasoning>' },
+]
+
+/**
+ * The marks of a model: those that its chat template names, else those that its vocabulary has tokens for. A template that only cuts
+ * traces off (`split('</think>')`) names one of the two.
+ */
+export function findThinkingMarkers(
+  template: string,
+  hasToken: (text: string) => boolean,
+): ThinkingMarkers | undefined {
+  return (
+    known.find(({ open, close }) => template.includes(open) || template.includes(close)) ??
+    known.find(({ open, close }) => hasToken(open) && hasToken(close))
+  )
+}
+
+/** Whether a prompt leaves a trace open, so that the reply begins in it. */
+export function endsInThinking(prompt: string, { open }: ThinkingMarkers): boolean {
+  return prompt.trimEnd().endsWith(open)
+}
+
+/**
+ * Splits streamed text into thinking and answer. A trace is opened at the beginning of a reply only: later the marks are words like
+ * others. Space around a trace belongs to neither part. Holds back what may be a mark or such space; concatenated pieces do not depend
+ * on where the text was cut.
+ */
+export class ThinkingSplitter {
+  readonly #markers: ThinkingMarkers | undefined
+  #state: 'start' | 'thinking' | 'after' | 'answer'
+  #held = ''
+  #begun = false
+
+  /** Without `markers` all is answer. `thinking`: the prompt has opened the trace. */
+  constructor(markers: ThinkingMarkers | undefined, thinking = false) {
+    this.#markers = markers
+    this.#state = markers === undefined ? 'answer' : thinking ? 'thinking' : 'start'
+  }
+
+  /** Whether the text that comes next belongs to the trace, as far as that is known. */
+  get thinking(): boolean {
+    return this.#state === 'thinking'
+  }
+
+  push(piece: string): ReplyPiece[] {
+    const pieces: ReplyPiece[] = []
+    let text = this.#held + piece
+    this.#held = ''
+    if (this.#state === 'start') text = this.#atStart(text)
+    if (this.#state === 'thinking') text = this.#inTrace(text, pieces)
+    if (this.#state === 'after') {
+      text = text.trimStart()
+      if (text !== '') this.#state = 'answer'
+    }
+    if (this.#state === 'answer' && text !== '') pieces.push({ text })
+    return pieces
+  }
+
+  /** What was held back, once no more text comes. */
+  flush(): ReplyPiece[] {
+    const held = this.#held
+    this.#held = ''
+    if (this.#state === 'thinking') return held.trimEnd() === '' ? [] : [{ thinking: held.trimEnd() }]
+    return held === '' ? [] : [{ text: held }]
+  }
+
+  /** Answers the text that is left to look at. */
+  #atStart(text: string): string {
+    const { open } = this.#markers!
+    const begun = text.trimStart()
+    if (begun.startsWith(open)) {
+      this.#state = 'thinking'
+      return begun.slice(open.length)
+    }
+    if (open.startsWith(begun)) {
+      this.#held = text
+      return ''
+    }
+    this.#state = 'answer'
+    return text
+  }
+
+  #inTrace(text: string, pieces: ReplyPiece[]): string {
+    const { close } = this.#markers!
+    if (!this.#begun) text = text.trimStart()
+    this.#begun ||= text !== ''
+    const end = text.indexOf(close)
+    if (end >= 0) {
+      this.#state = 'after'
+      const thought = text.slice(0, end).trimEnd()
+      if (thought !== '') pieces.push({ thinking: thought })
+      return text.slice(end + close.length)
+    }
+    // The end of the text may be the beginning of the mark, and space before it the trace's last.
+    const certain = text.slice(0, text.length - overlap(text, close)).trimEnd()
+    if (certain !== '') pieces.push({ thinking: certain })
+    this.#held = text.slice(certain.length)
+    return ''
+  }
+}

@@ -1,0 +1,33 @@
+// What Tab makes of a line: commands, what may follow them, paths.
+import { readdirSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
+import { chatCommands } from './commands.ts'
+
+/** For readline: what may stand there, and which end of the line it replaces. */
+export function complete(line: string): [string[], string] {
+  const [, name, argument] = /^\/(\S+)\s+(.*)$/.exec(line) ?? []
+  if (name === undefined) {
+    const names = chatCommands.flatMap(command => command.names.map(each => `/${each}`))
+    const found = line.startsWith('/') ? names.filter(each => each.startsWith(line)) : []
+    // A space where there is nothing left to choose.
+    return [found.length === 1 ? [`${found[0]} `] : found, line]
+  }
+  const { completes } = chatCommands.find(({ names }) => names.includes(name)) ?? {}
+  if (completes === 'paths') return [paths(argument!), argument!]
+  return [(completes ?? []).filter(text => text.startsWith(argument!)), argument!]
+}
+
+/** Files and folders that begin so; hidden ones only where asked for. */
+function paths(begun: string): string[] {
+  const folder = begun.endsWith('/') || begun.endsWith(sep) ? begun : dirname(begun)
+  const prefix = folder === '.' && !begun.startsWith('.') ? '' : folder
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter(({ name }) => !name.startsWith('.') || begun.endsWith('.'))
+      .map(entry => `${join(prefix, entry.name)}${entry.isDirectory() ? '/' : ''}`)
+      .filter(path => path.startsWith(begun.replace(/^\.\//, '')))
+      .toSorted()
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,112 @@
+// The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
+import { type Message, type SendOptions, TorchlessError } from '../../api/index.ts'
+import { EXIT_FAILURE, Interrupted } from '../failure.ts'
+import { runCommand } from './commands.ts'
+import { complete } from './complete.ts'
+import { Conversation, type ConversationOptions } from './conversation.ts'
+import { InputHistory } from './history.ts'
+import { type ChatInput, PipedInput, TerminalInput } from './input.ts'
+import { showReply } from './show.ts'
+
+/** Signals that end the process, and their numbers. */
+const endings = { SIGTERM: 15, SIGHUP: 1 } as const
+
+/** Chats until the input ends; `first` is said before anything is read. Rejects with Interrupted after Ctrl-C twice. */
+export async function chat(options: ConversationOptions, first: string | undefined): Promise<void> {
+  const conversation = await Conversation.start(options)
+  const { terminal } = conversation
+  const person = process.stdin.isTTY === true && process.stdout.isTTY === true && !terminal.options.json
+  if (person) terminal.note(`${conversation.model.name}: /help lists the commands, Ctrl-D or /quit leaves`)
+  const input: ChatInput = person ? new TerminalInput(new InputHistory(), complete) : new PipedInput()
+  const stopListening = endOnSignals(input)
+  try {
+    await loop(conversation, input, person, first)
+  } finally {
+    stopListening()
+    await input.close()
+    await conversation.dispose()
+  }
+}
+
+async function loop(
+  conversation: Conversation,
+  input: ChatInput,
+  person: boolean,
+  first: string | undefined,
+): Promise<void> {
+  const { terminal } = conversation
+  let interrupts = 0
+  const atPrompt = () => {
+    if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
+    process.stdout.write('\nCtrl-C again or Ctrl-D leaves')
+  }
+  for (let message = first; ; message = undefined) {
+    input.onInterrupt = atPrompt
+    message ??= await input.next()
+    if (message === undefined) return
+    interrupts = 0
+    if (message.trim() === '') continue
+    try {
+      if (!message.startsWith('/'))
+        await answer(conversation, input, options => conversation.chat.send(message!, options))
+      else {
+        const outcome = await runCommand(conversation, message)
+        if (typeof outcome === 'string') terminal.say(outcome)
+        else if (outcome.action === 'quit') return
+        else await answer(conversation, input, options => conversation.chat.retry(options))
+      }
+    } catch (error) {
+      if (error instanceof Interrupted || !(error instanceof TorchlessError)) throw error
+      terminal.fail(error.message)
+      // A program that reads the answers must learn that one is missing.
+      if (!person) process.exitCode = EXIT_FAILURE
+    }
+  }
+}
+
+async function answer(
+  conversation: Conversation,
+  input: ChatInput,
+  begin: (options: SendOptions) => ReturnType<Conversation['chat']['send']>,
+): Promise<void> {
+  const { terminal } = conversation
+  const controller = new AbortController()
+  const stopped = new Interrupted('interrupted')
+  let interrupts = 0
+  input.onInterrupt = () => {
+    if (++interrupts > 1) process.exit(130)
+    controller.abort(stopped)
+  }
+  const bar = terminal.progress('prompt', 'tokens')
+  const onDropped = (messages: readonly Message[]) => {
+    terminal.warn(`the context is full: the oldest ${messages.length} messages are no longer in it`)
+  }
+  try {
+    const stream = begin({ signal: controller.signal, onProgress: bar.update, onDropped })
+    const reply = await showReply(stream, terminal, conversation.showThinking, () => bar.stop())
+    const { prompt, completion, thinking, reused } = reply.usage
+    if (reply.finish === 'length') terminal.warn(`the reply was cut after ${completion} tokens`)
+    if (conversation.debug)
+      terminal.note(
+        `${reused} tokens reused, ${prompt - reused} computed at ${reply.timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
+          `${completion} generated (${thinking} thinking) at ${reply.timings.decodePerSecond.toFixed(1)} tokens/s`,
+      )
+  } catch (error) {
+    if (error !== stopped) throw error
+    terminal.note('stopped')
+  } finally {
+    bar.stop()
+  }
+}
+
+/** Leaves the terminal as it was when the process is told to end. */
+function endOnSignals(input: ChatInput): () => void {
+  const stops = Object.entries(endings).map(([name, number]) => {
+    const end = () => void input.close().finally(() => process.exit(128 + number))
+    process.on(name, end)
+    return () => process.off(name, end)
+  })
+  return () => {
+    for (const stop of stops) stop()
+  }
+}

@@ -1,0 +1,104 @@
+// A reply on its way to the terminal, a pipe, or a program.
+import stringWidth from 'string-width'
+import type { Reply, ReplyStream } from '../../api/index.ts'
+import type { Terminal } from '../terminal.ts'
+import { printable } from './printable.ts'
+import { WordWrap } from './wrap.ts'
+
+/** Writes pieces as they come, after `onPiece`; `showThinking`: traces too, dimmed. Rejects as the reply does, after what came has been written. */
+export async function showReply(
+  stream: ReplyStream,
+  terminal: Terminal,
+  showThinking: boolean,
+  onPiece: () => void,
+): Promise<Reply> {
+  if (terminal.options.json) return showJson(stream, terminal)
+  const out = new ReplyWriter(terminal, showThinking)
+  try {
+    for await (const piece of stream) {
+      onPiece()
+      await out.piece(piece)
+    }
+  } finally {
+    await out.end()
+  }
+  return stream
+}
+
+async function showJson(stream: ReplyStream, terminal: Terminal): Promise<Reply> {
+  for await (const piece of stream) await terminal.json(piece)
+  const reply = await stream
+  const { prompt, completion, thinking } = reply.usage
+  await terminal.json({
+    done: true,
+    finish: reply.finish,
+    usage: { prompt, completion, thinking },
+    timings: reply.timings,
+  })
+  return reply
+}
+
+class ReplyWriter {
+  readonly #terminal: Terminal
+  readonly #showThinking: boolean
+  readonly #person = process.stdout.isTTY === true
+  readonly #wrap = new WordWrap(() =>
+    this.#person ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY,
+  )
+  #kind: 'nothing' | 'thinking' | 'text' = 'nothing'
+  #thoughts = 0
+  #indicator = ''
+  #last = ''
+
+  constructor(terminal: Terminal, showThinking: boolean) {
+    this.#terminal = terminal
+    this.#showThinking = showThinking
+  }
+
+  async piece(piece: { readonly text: string } | { readonly thinking: string }): Promise<void> {
+    if ('thinking' in piece) {
+      this.#thoughts++
+      this.#kind = 'thinking'
+      if (this.#showThinking) await this.#write(this.#wrap.push(printable(piece.thinking)), true)
+      else if (this.#person) this.#indicate(`thinking, ${this.#thoughts} tokens`)
+      return
+    }
+    await this.#endThinking()
+    this.#kind = 'text'
+    await this.#write(this.#wrap.push(printable(piece.text)))
+  }
+
+  async end(): Promise<void> {
+    await this.#endThinking()
+    await this.#write(this.#wrap.flush())
+    if (this.#last !== '' && this.#last !== '\n') await this.#write('\n')
+  }
+
+  async #endThinking(): Promise<void> {
+    this.#indicate('')
+    if (this.#kind !== 'thinking') return
+    if (this.#showThinking) {
+      await this.#write(this.#wrap.flush(), true)
+      await this.#write('\n\n')
+    }
+    this.#kind = 'nothing'
+  }
+
+  /** A line that the next one replaces. */
+  #indicate(line: string): void {
+    if (line === this.#indicator) return
+    const blank = ' '.repeat(Math.max(0, stringWidth(this.#indicator) - stringWidth(line)))
+    process.stdout.write(`\r${this.#dim(line)}${blank}${line === '' ? '\r' : ''}`)
+    this.#indicator = line
+  }
+
+  async #write(text: string, dim = false): Promise<void> {
+    if (text === '') return
+    this.#last = text.at(-1)!
+    await this.#terminal.write(dim ? this.#dim(text) : text)
+  }
+
+  #dim(text: string): string {
+    return this.#person && text !== '' ? this.#terminal.paint.dim(text) : text
+  }
+}
