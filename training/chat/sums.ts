@@ -68,10 +68,7 @@ export function sum(random: Random, unseen: boolean): Sum {
     },
     ([a, b]) => `${a}${sign}${b}`,
   )
-  const question = pick(asked[sign], random)
-    .replace('A', '{a}')
-    .replace('B', String(b))
-    .replace('{a}', String(a))
+  const question = ask(sign, a, b, random)
   const value = sign === '+' ? a + b : a - b
   return {
     question,
@@ -87,9 +84,13 @@ export function sumTooLarge(random: Random): { question: string; answer: string 
   const pair = random.below(2) === 0 ? [large(), number(random)] : [large(), large()]
   const sign: Sign = random.below(2) === 0 ? '+' : '-'
   return {
-    question: pick(asked[sign], random).replace('A', String(pair[0])).replace('B', String(pair[1])),
+    question: ask(sign, pair[0]!, pair[1]!, random),
     answer: `I can only add and subtract numbers up to ${LARGEST}.`,
   }
+}
+
+function ask(sign: Sign, a: number, b: number, random: Random): string {
+  return pick(asked[sign], random).replace(/\b[AB]\b/g, key => String(key === 'A' ? a : b))
 }
 
 /** Of one to three digits, most of three. */
