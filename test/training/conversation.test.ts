@@ -22,7 +22,8 @@ it('conversations are encoded as a chat would, the reply after the prompt', () =
   const random = new Random(9)
   for (let i = 0; i < 200; i++) {
     const messages = conversation(random)
-    const { tokens } = template.render(messages.slice(0, -1), { addGenerationPrompt: true })
+    const prompt = messages.slice(0, -1).map(({ role, content }) => ({ role, content }))
+    const { tokens } = template.render(prompt, { addGenerationPrompt: true })
     const { ids } = encodedConversation(messages, tokenizer)
     expect(ids.slice(0, tokens.length)).toEqual(tokens)
     expect(tokenizer.decode(ids.slice(tokens.length))).toBe(`${messages.at(-1)!.content}\n`)

@@ -21,7 +21,7 @@ it('knows the flags that generation and loading take', () => {
 it('names each thing once', () => {
   const names = [...flags, ...chatCommands, ...commands].map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  const asked = answers.flatMap(([questions]) => questions)
+  const asked = answers.flatMap(({ questions }) => questions)
   expect(new Set(asked).size).toBe(asked.length)
 })
 

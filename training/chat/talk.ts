@@ -141,7 +141,7 @@ function invented(random: Random): Exchange {
 }
 
 function answered(random: Random): Exchange {
-  const [questions, answer] = pick(answers, random)
+  const { questions, answer } = pick(answers, random)
   return { question: pick(questions, random), answer }
 }
 
