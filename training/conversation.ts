@@ -109,7 +109,8 @@ function editTurn(random: Random): Message[] {
   ]
 }
 
-function encodedStory(text: string, tokenizer: Tokenizer): Sample {
+/** Between the tokens that end texts. */
+export function encodedStory(text: string, tokenizer: Tokenizer): Sample {
   const ids = tokenizer.encode(END_OF_TEXT + text + END_OF_TEXT, { special: true })
   return { ids, weights: ids.map((_, i) => (i === 0 ? 0 : WEIGHT.story)) }
 }

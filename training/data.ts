@@ -2,7 +2,7 @@
 // the way, a percentage for each token of how much its loss counts (one byte each), and the tokenizer. That is the shipped
 // model's, so that what is told anew is told in the same pieces.
 //
-//   npx tsx training/data.ts [--tokens 24000000] [--out training/build] [--new-tokenizer]
+//   npx tsx training/data.ts [--tokens 24000000] [--stories-only] [--out training/build] [--new-tokenizer]
 
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { openModelFile } from '../src/api/open.ts'
 import type { WritableValue } from '../src/formats/gguf.ts'
 import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
 import { Random } from '../test/fixtures/random.ts'
-import { sample } from './conversation.ts'
+import { encodedStory, sample } from './conversation.ts'
 import { Packer } from './pack.ts'
 import { story } from './stories.ts'
 import { END_OF_TEXT, trainTokenizer } from './tokenizer.ts'
@@ -23,6 +23,7 @@ const { values } = parseArgs({
   options: {
     tokens: { type: 'string', default: '24000000' },
     out: { type: 'string', default: join(import.meta.dirname, 'build') },
+    'stories-only': { type: 'boolean', default: false },
     'new-tokenizer': { type: 'boolean', default: false },
   },
 })
@@ -72,8 +73,10 @@ async function writeTokens(name: 'train' | 'valid', count: number): Promise<void
   const weightsOut = createWriteStream(join(values.out, `${name}.weights`))
   const bar = new SingleBar({ format: `${name} {bar} {value}/{total} tokens`, clearOnComplete: true })
   if (process.stderr.isTTY) bar.start(count, 0)
+  const next = () =>
+    values['stories-only'] ? encodedStory(story(random), tokenizer) : sample(random, tokenizer)
   for (let written = 0; written < count; ) {
-    for (const { ids, weights } of packer.add(sample(random, tokenizer))) {
+    for (const { ids, weights } of packer.add(next())) {
       if (!weightsOut.write(Uint8Array.from(weights))) await once(weightsOut, 'drain')
       if (!out.write(new Uint8Array(Uint16Array.from(ids).buffer))) await once(out, 'drain')
       written += ids.length
