@@ -42,7 +42,7 @@ for (const subject of Object.keys(subjects) as Subject[])
 const report = {
   model: model.name,
   stories: count,
-  perplexity: count > 0 ? await perplexity(model, unseen) : Number.NaN,
+  perplexity: await perplexity(model, unseen),
   judged: Object.fromEntries(judged),
   told: describe(told.map(({ text }) => text)),
   ended: told.filter(({ finish }) => finish === 'stop').length / count,
@@ -52,6 +52,13 @@ await model.dispose()
 
 if (values.json) console.log(JSON.stringify(report))
 else {
+  if (count > 0) printStories()
+  for (const [subject, cases] of judged) printShares(subject, cases)
+  for (let i = 0; i < Math.min(Number(values.samples), count); i++)
+    console.log(`\n### Seed ${i}\n\n${told[i]!.text}`)
+}
+
+function printStories(): void {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
   const row = (what: string, told: string, unseen: string) => console.log(`| ${what} | ${told} | ${unseen} |`)
   row(`${count} stories`, 'told by the model', 'made by the generator')
@@ -61,9 +68,6 @@ else {
   row('sentences said before in the same story', ...both(s => percent(s.repeated)))
   row('sentences in a story', ...both(s => s.sentences.toFixed(1)))
   row('distinct words', ...both(s => String(s.words)))
-  for (const [subject, cases] of judged) printShares(subject, cases)
-  for (let i = 0; i < Math.min(Number(values.samples), count); i++)
-    console.log(`\n### Seed ${i}\n\n${told[i]!.text}`)
 }
 
 /** What is right of all cases, and of each kind; with --wrong, the cases that are not right in everything. */
