@@ -1,18 +1,21 @@
 // How well the built-in model tells stories: perplexity on stories that it has not seen, how much it repeats itself, how
-// many words it knows; then samples as they came, none picked.
+// many words it knows; how well it answers conversations that it has not seen; then samples as they came, none picked.
 //
-//   npx tsx training/evaluate.ts [MODEL] [--stories 100] [--samples 10] [--backend cpu] [--json]
+//   npx tsx training/evaluate.ts [MODEL] [--stories 100] [--cases 200] [--samples 10] [--wrong] [--backend cpu] [--json]
 import { parseArgs } from 'node:util'
 import { logProbability } from '../src/api/perplexity.ts'
 import { builtinModel, loadModel, type Model } from '../src/index.ts'
 import { Random } from '../test/fixtures/random.ts'
+import { type Judged, judge, type Subject, subjects } from './judge.ts'
 import { story } from './stories.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     stories: { type: 'string', default: '100' },
+    cases: { type: 'string', default: '200' },
     samples: { type: 'string', default: '10' },
+    wrong: { type: 'boolean', default: false },
     backend: { type: 'string', default: 'auto' },
     json: { type: 'boolean', default: false },
   },
@@ -33,10 +36,14 @@ while (told.length < count) {
   const seeds = Array.from({ length: Math.min(AT_ONCE, count - told.length) }, (_, i) => told.length + i)
   told.push(...(await Promise.all(seeds.map(seed => tell(model, seed)))))
 }
+const judged = new Map<Subject, Judged[]>()
+for (const subject of Object.keys(subjects) as Subject[])
+  if (Number(values.cases) > 0) judged.set(subject, await judge(model, subject, Number(values.cases)))
 const report = {
   model: model.name,
   stories: count,
   perplexity: await perplexity(model, unseen),
+  judged: Object.fromEntries(judged),
   told: describe(told.map(({ text }) => text)),
   ended: told.filter(({ finish }) => finish === 'stop').length / count,
   unseen: describe(unseen),
@@ -45,6 +52,13 @@ await model.dispose()
 
 if (values.json) console.log(JSON.stringify(report))
 else {
+  if (count > 0) printStories()
+  for (const [subject, cases] of judged) printShares(subject, cases)
+  for (let i = 0; i < Math.min(Number(values.samples), count); i++)
+    console.log(`\n### Seed ${i}\n\n${told[i]!.text}`)
+}
+
+function printStories(): void {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
   const row = (what: string, told: string, unseen: string) => console.log(`| ${what} | ${told} | ${unseen} |`)
   row(`${count} stories`, 'told by the model', 'made by the generator')
@@ -54,8 +68,27 @@ else {
   row('sentences said before in the same story', ...both(s => percent(s.repeated)))
   row('sentences in a story', ...both(s => s.sentences.toFixed(1)))
   row('distinct words', ...both(s => String(s.words)))
-  for (let i = 0; i < Math.min(Number(values.samples), count); i++)
-    console.log(`\n### Seed ${i}\n\n${told[i]!.text}`)
+}
+
+/** What is right of all cases, and of each kind; with --wrong, the cases that are not right in everything. */
+function printShares(subject: Subject, cases: readonly Judged[]): void {
+  const kinds = [...new Set(cases.map(({ kind }) => kind))].sort()
+  const columns = kinds.length > 1 ? ['all', ...kinds] : ['all']
+  const of = (column: string) => cases.filter(({ kind }) => column === 'all' || kind === column)
+  const line = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`)
+  console.log()
+  line([`${cases.length} ${subject}`, ...columns.map(column => `${column} (${of(column).length})`)])
+  line(['---', ...columns.map(() => '---')])
+  for (const what of Object.keys(cases[0]!.right)) {
+    const share = (column: string) => {
+      const some = of(column)
+      return `${((100 * some.filter(({ right }) => right[what]).length) / some.length).toFixed(1)} %`
+    }
+    line([what, ...columns.map(share)])
+  }
+  if (values.wrong)
+    for (const { question, reply, right } of cases)
+      if (Object.values(right).includes(false)) console.log(`\n${question}\n--> ${reply}`)
 }
 
 function both(show: (statistics: Statistics) => string): [string, string] {

@@ -1,10 +1,11 @@
-"""Trains the built-in model: a small LLaMA on the tokens that data.ts wrote.
+"""Trains the built-in model: a small LLaMA on the windows of tokens that data.ts wrote.
 
-    /usr/bin/python3 training/train.py [--steps 5000] [--threads 2]
+    /usr/bin/python3 training/train.py [--steps 5000] [--threads 2] [--start CHECKPOINT]
 
-Goes on from the last checkpoint (written every ten minutes and at the end into training/build). The same seed and number of
-steps give the same windows in the same order. Ends with weights.bin (float32, tensor after tensor) and weights.json, which
-export.ts makes a GGUF file of.
+Goes on from the last checkpoint (written every 100 steps and at the end into training/build); without one it begins with the
+weights of --start, or with random ones. The same seed gives the same windows in the same order. The rate stays the same and
+falls in the last part of the steps, so that a run can be cut short or made longer on the way. Ends with weights.bin (float32,
+tensor after tensor) and weights.json, which export.ts makes a GGUF file of; --steps 0 writes them of the last checkpoint.
 """
 
 import argparse
@@ -91,31 +92,43 @@ class Model(nn.Module):
             if name.endswith(("attn_output.weight", "ffn_down.weight")):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * c["layers"]))
 
-    def forward(self, ids):
+    def forward(self, ids, counted):
+        """Logits of the positions `counted` of all windows in a row."""
         x = self.token_embd(ids)
         tokens = ids.shape[1]
         for block in self.blk:
             x = block(x, self.cos[:tokens], self.sin[:tokens])
-        return F.linear(self.output_norm(x), self.token_embd.weight)
+        return F.linear(self.output_norm(x.flatten(0, 1)[counted]), self.token_embd.weight)
 
 
-def windows(tokens, step, batch, length, seed):
-    """Random windows, the same for the same step."""
+def windows(data, step, batch, seed):
+    """Windows drawn at random, the same for the same step, and the weights of their tokens."""
+    tokens, weights = data
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    starts = torch.randint(len(tokens) - length - 1, (batch,), generator=generator)
-    rows = torch.stack([tokens[s : s + length + 1] for s in starts.tolist()]).long()
-    return rows[:, :-1], rows[:, 1:]
+    rows = torch.randint(len(tokens), (batch,), generator=generator)
+    return tokens[rows].long(), weights[rows].float()
 
 
-def loss_of(model, ids, targets):
+def loss_of(model, ids, weights):
+    """The mean over tokens by weight; what has no weight is not even predicted."""
+    inputs, targets, weights = ids[:, :-1], ids[:, 1:].flatten(), weights[:, 1:].flatten()
+    counted = weights.nonzero().flatten()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(ids)
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        logits = model(inputs, counted)
+    losses = F.cross_entropy(logits.float(), targets[counted], reduction="none")
+    return (losses * weights[counted]).sum() / weights.sum()
 
 
-def load_tokens(name):
-    data = bytearray((BUILD / f"{name}.bin").read_bytes())
-    return torch.frombuffer(data, dtype=torch.int16)
+def rate_at(step, steps, peak):
+    """Rises for 50 steps, stays, and falls to a twentieth over the last two fifths."""
+    left = min(1.0, (steps - step) / (0.4 * steps))
+    return peak * min(1.0, (step + 1) / 50) * (0.05 + 0.95 * left)
+
+
+def load_windows(name):
+    length = CONFIG["context"] + 1
+    read = lambda suffix, dtype: torch.frombuffer(bytearray((BUILD / f"{name}.{suffix}").read_bytes()), dtype=dtype)
+    return read("bin", torch.int16).view(-1, length), read("weights", torch.uint8).view(-1, length)
 
 
 def save_weights(model):
@@ -134,14 +147,15 @@ def save_weights(model):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path)
     o = parser.parse_args()
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
-    train, valid = load_tokens("train"), load_tokens("valid")
+    train, valid = load_windows("train"), load_windows("valid")
     model = Model(CONFIG)
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
@@ -154,36 +168,35 @@ def main():
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
         print(f"going on from step {first}")
+    elif o.start:
+        model.load_state_dict(torch.load(o.start)["model"])
+        print(f"beginning with the weights of {o.start}")
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {o.batch * CONFIG['context']:,} tokens a step")
 
     def save(step):
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, f"{checkpoint}.part")
         Path(f"{checkpoint}.part").replace(checkpoint)
 
-    began = saved = time.time()
+    began = time.time()
     with open(BUILD / "log.csv", "a") as log:
         for step in range(first, o.steps):
-            warm = min(1.0, (step + 1) / 100)
-            cosine = 0.5 * (1 + math.cos(math.pi * step / o.steps))
             for group in optimizer.param_groups:
-                group["lr"] = o.rate * warm * (0.05 + 0.95 * cosine)
-            loss = loss_of(model, *windows(train, step, o.batch, CONFIG["context"], o.seed))
+                group["lr"] = rate_at(step, o.steps, o.rate)
+            loss = loss_of(model, *windows(train, step, o.batch, o.seed))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             if (step + 1) % 50 == 0 or step + 1 == o.steps:
                 with torch.no_grad():
-                    judged = [loss_of(model, *windows(valid, i, 8, CONFIG["context"], 7)) for i in range(2)]
+                    judged = [loss_of(model, *windows(valid, i, 8, 7)) for i in range(2)]
                 speed = (step + 1 - first) * o.batch * CONFIG["context"] / (time.time() - began)
                 line = f"{step + 1},{loss.item():.4f},{sum(judged).item() / 2:.4f},{speed:.0f}"
                 print(line, flush=True)
                 log.write(line + "\n")
                 log.flush()
-            if time.time() - saved > 600:
+            if (step + 1) % 100 == 0 or step + 1 == o.steps:
                 save(step + 1)
-                saved = time.time()
-    save(o.steps)
     save_weights(model)
 
 

@@ -1,0 +1,199 @@
+// Requests for small edits of short files, answered by an edit block: a variable or function renamed, a loop that is off by
+// one, a constant or a text changed, a parameter added.
+import type { Random } from '../../test/fixtures/random.ts'
+import { pick } from '../grammar.ts'
+import { editBlock } from './block.ts'
+import { folders, type Language, languages, nouns } from './code.ts'
+import { Names } from './names.ts'
+
+export interface Edit {
+  readonly kind: EditKind
+  readonly path: string
+  /** The file before and after, without a newline at its end. */
+  readonly before: string
+  readonly after: string
+  /** What is asked for; the file stands in the message as well, see coding.ts. */
+  readonly request: string
+  readonly block: string
+  readonly language: string
+}
+
+const requests = {
+  variable: [
+    'Rename A to B.',
+    'Rename the variable A to B.',
+    'Please rename A to B.',
+    'Call the variable A B instead.',
+    'rename A to B',
+    'The variable A should be called B.',
+    'Change the name of A to B.',
+    'Rename `A` to `B`.',
+    'Can you rename A to B?',
+    'In F, rename A to B.',
+    'Rename A to B in F.',
+  ],
+  function: [
+    'Rename the function A to B.',
+    'Rename A to B.',
+    'Please rename the function A to B.',
+    'The function A should be called B.',
+    'Rename function A to B',
+    'Rename `A` to `B`.',
+    'Change the name of A to B.',
+  ],
+  number: [
+    'Change A to B in F.',
+    'In F, use B instead of A.',
+    'In F, change A to B.',
+    'Use B instead of A in F.',
+    'Replace A with B in F.',
+    'Make it B instead of A in F.',
+  ],
+  constant: [
+    'Change C to B.',
+    'Set C to B.',
+    'Change C from A to B.',
+    'C should be B.',
+    'Make C B.',
+    'Please set C to B.',
+    'set C to B',
+    'The value of C should be B.',
+  ],
+  text: [
+    "Change the text 'A' to 'B'.",
+    "Change 'A' to 'B'.",
+    "Replace 'A' with 'B'.",
+    "It should say 'B' instead of 'A'.",
+    "Use 'B' instead of 'A'.",
+    'Change the text A to B.',
+  ],
+  loop: [
+    'Fix the off-by-one error in F.',
+    'F has an off-by-one error.',
+    'The loop in F is off by one.',
+    'Fix the loop in F.',
+    'There is a bug in the loop of F. Fix it.',
+    'Fix the bug in F.',
+    'The loop in F does not visit each item once.',
+    'Please correct the loop in F.',
+  ],
+  parameter: [
+    'Add a parameter B to F.',
+    'Add the parameter B to F.',
+    'F needs another parameter B.',
+    'Give F a parameter B.',
+    'Add a number parameter B to F.',
+    'Please add a parameter B to F.',
+    'F should take B as well.',
+    'add a parameter B to F',
+  ],
+} as const
+export type EditKind = keyof typeof requests
+
+/** An edit whose names and numbers are kept for judging, or are not. */
+export function edit(random: Random, unseen: boolean): Edit {
+  for (;;) {
+    const made = attempt(random, unseen)
+    if (made !== undefined) return made
+  }
+}
+
+function attempt(random: Random, unseen: boolean): Edit | undefined {
+  const language = pick(languages, random)
+  const names = new Names(random, unseen, language)
+  const count = random.below(5) < 3 ? 1 : 2
+  const pieces = Array.from({ length: count }, () => {
+    const text = pick(language.pieces, random)
+    return { text, values: valuesOf(text, names, language, random) }
+  })
+  const target = pick(pieces, random)
+  const { kind, key } = pick(changesOf(target.text), random)
+  const changed = changeOf(kind, target.values[key]!, key, names, language)
+  const path = pathOf(language, random)
+  const code = (value: string) =>
+    pieces
+      .map(piece => filled(piece.text, piece === target ? { ...piece.values, [key]: value } : piece.values))
+      .join('\n\n')
+  const [before, after] = [code(changed.before), code(changed.after)]
+  const block = editBlock(path, before, after)
+  if (block === undefined) return undefined
+  const { C, f = path } = target.values
+  const words = { A: changed.before, B: changed.name, C, F: f }
+  const request = pick(requests[kind], random).replace(/\b[ABCF]\b/g, key => words[key as 'A'] ?? key)
+  return { kind, path, before, after, request, block, language: language.name }
+}
+
+function pathOf({ extension }: Language, random: Random): string {
+  const folder = random.below(5) === 0 ? '' : `${pick(folders, random)}/`
+  const ending = random.below(2) === 0 ? '' : pick(['s', '-list', '_util'], random)
+  return `${folder}${pick(nouns, random)}${ending}.${extension}`
+}
+
+interface Change {
+  readonly kind: EditKind
+  /** The key of the place that is changed. */
+  readonly key: string
+}
+
+function changesOf(text: string): Change[] {
+  const has = (key: string) => text.includes(`{${key}}`)
+  const of = (kind: EditKind, ...keys: string[]) => keys.filter(has).map(key => ({ kind, key }))
+  return [
+    ...of('variable', 'v1', 'v2', 'v3'),
+    ...of('function', 'f'),
+    ...(has('C') ? of('constant', 'n1', 'n1') : of('number', 'n1', 'n2')),
+    ...of('text', 's1'),
+    ...of('loop', 'from', 'end', 'cmp', 'from', 'end', 'cmp'),
+    ...of('parameter', 'p'),
+  ]
+}
+
+/** What stands at the place `key` before and after, and what the request calls the latter. */
+function changeOf(
+  kind: EditKind,
+  value: string,
+  key: string,
+  names: Names,
+  language: Language,
+): { before: string; after: string; name: string } {
+  if (kind === 'loop') {
+    const { right, wrong } = language.loop[key]!
+    return { before: wrong, after: right, name: '' }
+  }
+  if (kind === 'parameter') {
+    const name = names.variable()
+    return { before: value, after: language.parameter.replace('{new}', name), name }
+  }
+  const name =
+    kind === 'variable'
+      ? names.variable()
+      : kind === 'function'
+        ? names.function()
+        : kind === 'text'
+          ? names.text()
+          : names.number(value)
+  return { before: value, after: name, name }
+}
+
+function valuesOf(text: string, names: Names, language: Language, random: Random): Record<string, string> {
+  const values: Record<string, string> = { p: '' }
+  for (const key of keysOf(text)) {
+    if (key === 'p') continue
+    if (key in language.loop) values[key] = language.loop[key]!.right
+    else if (key === 'cmp') values[key] = '<'
+    else if (key === 'f') values[key] = names.function()
+    else if (key === 'C') values[key] = names.constant()
+    else if (key.startsWith('n')) values[key] = names.number(values.n1)
+    else if (key.startsWith('s')) values[key] = random.below(2) === 0 ? names.text() : pick(nouns, random)
+    else values[key] = names.variable()
+  }
+  return values
+}
+
+function keysOf(text: string): Set<string> {
+  return new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, key]) => key!))
+}
+
+function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '')
+}
