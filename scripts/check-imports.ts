@@ -24,33 +24,17 @@ const rules: Record<string, Rule> = {
   },
   tokenizer: { imports: [] },
   chat: { imports: [], packages: ['@huggingface/jinja', 'zod'] },
-  code: { imports: [], packages: ['diff', 'ignore', 'zod'] },
-  grammar: { imports: [] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
-    imports: [
-      'graph',
-      'quant',
-      'models',
-      'io',
-      'hub',
-      'formats',
-      'tokenizer',
-      'chat',
-      'code',
-      'grammar',
-      'backends',
-      'engine',
-    ],
-    packages: ['zod', '@standard-schema/spec'],
+    imports: ['graph', 'quant', 'models', 'io', 'hub', 'formats', 'tokenizer', 'chat', 'backends', 'engine'],
+    packages: ['zod'],
   },
   cli: {
-    imports: ['api', 'chat', 'code', 'io', 'server'],
-    packages: ['commander', 'picocolors', 'cli-progress', 'string-width', 'zod'],
+    imports: ['api', 'chat', 'io'],
+    packages: ['commander', 'picocolors', 'cli-progress', 'string-width'],
     node: true,
   },
-  server: { imports: ['api', 'chat', 'code', 'io'], packages: ['zod'], node: true },
 }
 
 const source = resolve(import.meta.dirname, '../src')
