@@ -17,13 +17,14 @@ const rules: Record<string, Rule> = {
   quant: { imports: [] },
   models: { imports: ['graph'] },
   ffi: { imports: [], packages: ['koffi'], node: true },
-  io: { imports: ['ffi'], node: true },
+  io: { imports: ['ffi'], packages: ['ignore'], node: true },
   hub: { imports: ['io'], packages: ['@huggingface/hub', 'zod'], node: true },
   formats: {
     imports: ['quant', 'io', 'tokenizer/json.ts', 'tokenizer/gguf-keys.ts', 'tokenizer/hf-files.ts'],
   },
   tokenizer: { imports: [] },
   chat: { imports: [], packages: ['@huggingface/jinja', 'zod'] },
+  code: { imports: [] },
   backends: { imports: ['graph', 'quant', 'ffi'], node: true },
   engine: { imports: ['graph', 'backends/backend.ts', 'backends/logits.ts', 'models'] },
   api: {
@@ -31,7 +32,7 @@ const rules: Record<string, Rule> = {
     packages: ['zod'],
   },
   cli: {
-    imports: ['api', 'chat', 'io'],
+    imports: ['api', 'chat', 'code', 'io'],
     packages: ['commander', 'picocolors', 'cli-progress', 'string-width'],
     node: true,
   },

@@ -146,6 +146,21 @@ describe('in a terminal', () => {
     expect(pty.raw).toContain('\u001b[?2004l')
   })
 
+  test('what is out of the ordinary is asked for', async () => {
+    const path = join(folder, 'outside.txt')
+    await writeFile(path, 'Once\n')
+    const pty = await open(['--max-tokens', '3'])
+    pty.type(`Tell @${path}\r`)
+    await pty.until(/lies outside of this folder; show it to the model\? \(y\/n\) /)
+    pty.type('y\r')
+    await pty.until(/1 lines, 5 bytes/)
+    await pty.until(prompt)
+    pty.type(`Tell @${path}:1\r`)
+    await pty.until(/\(y\/n\) /)
+    pty.type('n\r')
+    await pty.until(/is not shown: it lies outside/)
+  })
+
   test('thinking is counted, shown on demand', async () => {
     const pty = await open(['--thinking-budget', '6', '--temperature', '5', '--seed', '3'])
     pty.type('/template deepseek-r1\r')
@@ -250,6 +265,19 @@ describe('piped', () => {
     expect(err).toContain('the context holds 512 tokens')
     expect(out.length).toBeGreaterThan(20)
     expect(code).toBe(1)
+  })
+
+  test('files that a message refers to are shown to the model, once', async () => {
+    const { err } = await chat([
+      'Explain @tsconfig.build.json:1-2',
+      'And @tsconfig.build.json:1-2 again',
+      'And @/etc/hostname',
+      'And @nothing.ts',
+    ])
+    expect(err).toMatch(/tsconfig\.build\.json:1-2: 2 lines, \d+ bytes/)
+    expect(err).toContain('tsconfig.build.json:1-2: unchanged, the conversation holds it')
+    expect(err).toContain('/etc/hostname is not shown: it lies outside of this folder')
+    expect(err).toContain('nothing.ts is not shown: there is no such file')
   })
 
   test('options that make no sense in a chat', async () => {

@@ -26,8 +26,9 @@ export const chatCommands: readonly ChatCommand[] = [
   {
     names: ['clear'],
     help: 'forget the conversation; the system prompt stays',
-    run({ chat }) {
+    run({ chat, references }) {
       chat.clear()
+      references.forget()
       return 'the conversation is forgotten'
     },
   },

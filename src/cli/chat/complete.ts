@@ -1,10 +1,12 @@
-// What Tab makes of a line: commands, what may follow them, paths.
+// What Tab makes of a line: commands, what may follow them, paths, files that a message refers to.
 import { readdirSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { chatCommands } from './commands.ts'
 
 /** For readline: what may stand there, and which end of the line it replaces. */
 export function complete(line: string): [string[], string] {
+  const [, reference] = /(?:^|\s)@(\S*)$/.exec(line) ?? []
+  if (reference !== undefined) return [paths(reference), reference]
   const [, name, argument] = /^\/(\S+)\s+(.*)$/.exec(line) ?? []
   if (name === undefined) {
     const names = chatCommands.flatMap(command => command.names.map(each => `/${each}`))

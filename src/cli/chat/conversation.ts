@@ -2,6 +2,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { BuiltinName, Chat, ChatOptions, Message, Model, ReplyOptions } from '../../api/index.ts'
 import { formatSave, parseSave } from '../../chat/save.ts'
+import { FileReferences } from '../../code/references.ts'
+import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
@@ -32,6 +34,12 @@ export interface ConversationOptions {
 export class Conversation {
   showThinking: boolean
   debug: boolean
+  /** Asked before the model is shown what is out of the ordinary. */
+  confirm: (question: string) => Promise<boolean> = async () => false
+  /** Files that messages refer to, relative to the folder at hand. */
+  readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, question =>
+    this.confirm(question),
+  )
   readonly terminal: Terminal
   #path: string
   #flags: LoadFlags
@@ -120,6 +128,7 @@ export class Conversation {
     const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
     const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
     this.#use(this.#model.chat({ ...options, template: this.#template }))
+    this.references.forget()
     if (typeof settings?.showThinking === 'boolean') this.showThinking = settings.showThinking
   }
 

@@ -7,6 +7,8 @@ import { MessageReader } from './messages.ts'
 export interface ChatInput {
   /** The next message; undefined at the end of the input. Rejects with what `onInterrupt` throws. */
   next(): Promise<string | undefined>
+  /** Asks a person; no without one. */
+  confirm(question: string): Promise<boolean>
   /** Called for Ctrl-C while no line is being edited. */
   onInterrupt: () => void
   close(): Promise<void>
@@ -31,6 +33,10 @@ export class PipedInput implements ChatInput {
       const message = this.#reader.line(value)
       if (message !== undefined) return message
     }
+  }
+
+  async confirm(): Promise<boolean> {
+    return false
   }
 
   async close(): Promise<void> {
@@ -86,6 +92,8 @@ export class TerminalInput implements ChatInput {
   #waiting: { resolve(message: string | undefined): void; reject(error: unknown): void } | undefined
   #pasting = false
   #closed = false
+  /** Whether a question stands where the prompt would. */
+  #question = false
   #lines: string[]
 
   constructor(history: InputHistory, completer: (line: string) => [string[], string]) {
@@ -130,10 +138,20 @@ export class TerminalInput implements ChatInput {
         },
       }
       this.#output.silent = false
-      this.#readline.setPrompt(this.#reader.unfinished ? MORE : PROMPT)
+      this.#readline.setPrompt(this.#question ? '' : this.#reader.unfinished ? MORE : PROMPT)
       // What was typed meanwhile stays.
       this.#readline.prompt(true)
     })
+  }
+
+  async confirm(question: string): Promise<boolean> {
+    process.stdout.write(`${question} (y/n) `)
+    this.#question = true
+    try {
+      return /^y(es)?$/i.test(((await this.next()) ?? '').trim())
+    } finally {
+      this.#question = false
+    }
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,7 @@ export async function chat(options: ConversationOptions, first: string | undefin
   const person = process.stdin.isTTY === true && process.stdout.isTTY === true && !terminal.options.json
   if (person) terminal.note(`${conversation.model.name}: /help lists the commands, Ctrl-D or /quit leaves`)
   const input: ChatInput = person ? new TerminalInput(new InputHistory(), complete) : new PipedInput()
+  conversation.confirm = question => input.confirm(question)
   const stopListening = endOnSignals(input)
   try {
     await loop(conversation, input, person, first)
@@ -47,9 +48,10 @@ async function loop(
     interrupts = 0
     if (message.trim() === '') continue
     try {
-      if (!message.startsWith('/'))
-        await answer(conversation, input, options => conversation.chat.send(message!, options))
-      else {
+      if (!message.startsWith('/')) {
+        const text = await withFiles(conversation, message)
+        await answer(conversation, input, options => conversation.chat.send(text, options))
+      } else {
         const outcome = await runCommand(conversation, message)
         if (typeof outcome === 'string') terminal.say(outcome)
         else if (outcome.action === 'quit') return
@@ -62,6 +64,15 @@ async function loop(
       if (!person) process.exitCode = EXIT_FAILURE
     }
   }
+}
+
+/** The message with the files that it refers to, of which a line each is told. */
+async function withFiles({ references, terminal }: Conversation, message: string): Promise<string> {
+  const { text, included, known, refused } = await references.expand(message)
+  for (const { name, lines, bytes } of included) terminal.note(`${name}: ${lines} lines, ${bytes} bytes`)
+  for (const name of known) terminal.note(`${name}: unchanged, the conversation holds it`)
+  for (const { path, reason } of refused) terminal.warn(`${path} is not shown: ${reason}`)
+  return text
 }
 
 async function answer(
@@ -80,6 +91,7 @@ async function answer(
   const bar = terminal.progress('prompt', 'tokens')
   const onDropped = (messages: readonly Message[]) => {
     terminal.warn(`the context is full: the oldest ${messages.length} messages are no longer in it`)
+    conversation.references.forget()
   }
   try {
     const stream = begin({ signal: controller.signal, onProgress: bar.update, onDropped })
@@ -92,6 +104,8 @@ async function answer(
           `${completion} generated (${thinking} thinking) at ${reply.timings.decodePerSecond.toFixed(1)} tokens/s`,
       )
   } catch (error) {
+    // Whether the message stayed in the history depends on what came.
+    conversation.references.forget()
     if (error !== stopped) throw error
     terminal.note('stopped')
   } finally {

@@ -1,0 +1,159 @@
+// `@path` and `@path:10-50` in a message: the files that it speaks of, put into it where models look for them.
+
+/** What a path leads to. */
+export type FoundPath =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'other' }
+  | {
+      readonly kind: 'file'
+      /** From the folder of the project, with `/`; as the system names it where it lies elsewhere. */
+      readonly path: string
+      /** Whether its real place is inside the project. */
+      readonly inside: boolean
+      /** Whether a .gitignore of the project names it. */
+      readonly ignored: boolean
+      readonly size: number
+      read(): Promise<Uint8Array>
+    }
+
+/** The files of a project, wherever they lie. */
+export interface ProjectFiles {
+  find(path: string): Promise<FoundPath>
+}
+
+/** A path as it is written in a message, with lines counted from 1. */
+export interface Reference {
+  readonly path: string
+  readonly first?: number
+  readonly last?: number
+}
+
+export interface ExpandedMessage {
+  /** What the model is told. */
+  readonly text: string
+  readonly included: readonly { readonly name: string; readonly lines: number; readonly bytes: number }[]
+  /** Those that an earlier message holds as they are now. */
+  readonly known: readonly string[]
+  readonly refused: readonly { readonly path: string; readonly reason: string }[]
+}
+
+/** Bytes that are taken without asking, and at most. */
+const LARGE = 256 * 1024
+const LARGEST = 4 * 1024 * 1024
+
+/** Names of files and folders that keep secrets. */
+const secret =
+  /^(\.env(\..*)?|\.(ssh|gnupg|aws|azure|kube|docker)|\.(netrc|npmrc|pypirc|htpasswd|pgpass)|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|kdbx|keystore|jks)|.*credentials.*|secrets?(\..*)?)$/i
+
+/** The references of a message, each once, in their order. Text such as an e-mail address is none. */
+export function findReferences(message: string): Reference[] {
+  const found = new Map<string, Reference>()
+  for (const [, quoted, plain, lines] of message.matchAll(
+    /(?<![^\s([{'`,;:])@(?:"([^"\n]+)"|([^\s"'`()[\]{},;]+?))(:\d+(?:-\d+)?)?(?=[.,;:!?]*(?:[\s)\]}'`]|$)|,)/g,
+  )) {
+    const path = quoted ?? plain!
+    const [first, last = first] = (lines ?? '').slice(1).split('-').filter(Boolean).map(Number)
+    const reference = first === undefined ? { path } : { path, first, last: last! }
+    found.set(nameOf(reference), reference)
+  }
+  return [...found.values()]
+}
+
+/** Expands the messages of one conversation, and remembers what its model has been shown. */
+export class FileReferences {
+  readonly #files: ProjectFiles
+  readonly #confirm: (question: string) => Promise<boolean>
+  /** Contents by name and range, as they were shown. */
+  readonly #shown = new Map<string, string>()
+
+  /** `confirm` is asked about what is out of the ordinary: a secret, a large file, one outside of the project. */
+  constructor(files: ProjectFiles, confirm: (question: string) => Promise<boolean>) {
+    this.#files = files
+    this.#confirm = confirm
+  }
+
+  /** Puts the files that a message refers to before it; those that the conversation holds unchanged are not repeated. */
+  async expand(message: string): Promise<ExpandedMessage> {
+    const included: { name: string; lines: number; bytes: number }[] = []
+    const known: string[] = []
+    const refused: { path: string; reason: string }[] = []
+    const blocks: string[] = []
+    for (const reference of findReferences(message)) {
+      const name = nameOf(reference)
+      const content = await this.#read(reference)
+      if (typeof content !== 'string') {
+        if (content) refused.push({ path: reference.path, reason: content.reason })
+        continue
+      }
+      if (this.#shown.get(name) === content) {
+        known.push(name)
+        continue
+      }
+      this.#shown.set(name, content)
+      blocks.push(block(name, content))
+      const lines = content.split('\n').length - (content.endsWith('\n') ? 1 : 0)
+      included.push({ name, lines, bytes: new TextEncoder().encode(content).length })
+    }
+    return { text: [...blocks, message].join('\n'), included, known, refused }
+  }
+
+  /** Forgets what was shown: the conversation no longer holds it. */
+  forget(): void {
+    this.#shown.clear()
+  }
+
+  /** The text, why not, or undefined for what only looks like a reference. */
+  async #read(reference: Reference): Promise<string | { readonly reason: string } | undefined> {
+    const { path } = reference
+    const found = await this.#files.find(path)
+    if (found.kind === 'missing') return /[./\\]/.test(path) ? { reason: 'there is no such file' } : undefined
+    if (found.kind === 'folder') return { reason: 'it is a folder; name its files' }
+    if (found.kind === 'other') return { reason: 'it is no ordinary file' }
+    if (found.size > LARGEST) return { reason: `it has ${found.size} bytes, more than ${LARGEST}` }
+    for (const concern of concerns(found))
+      if (!(await this.#confirm(`${path} ${concern}; show it to the model?`)))
+        return { reason: `it ${concern}` }
+    const text = decoded(await found.read())
+    return text === undefined ? { reason: 'it is no text' } : range(text, reference)
+  }
+}
+
+function nameOf({ path, first, last }: Reference): string {
+  return first === undefined ? path : first === last ? `${path}:${first}` : `${path}:${first}-${last}`
+}
+
+function concerns(file: Extract<FoundPath, { kind: 'file' }>): string[] {
+  return [
+    ...(file.inside ? [] : ['lies outside of this folder']),
+    ...(file.path.split('/').some(part => secret.test(part)) ? ['looks like a secret'] : []),
+    ...(file.ignored ? ['is ignored by git'] : []),
+    ...(file.size > LARGE ? [`is large (${Math.round(file.size / 1024)} KiB)`] : []),
+  ]
+}
+
+/** The text of a file; undefined if it is none. */
+function decoded(bytes: Uint8Array): string | undefined {
+  if (bytes.subarray(0, 8192).includes(0)) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function range(text: string, { first, last }: Reference): string | { readonly reason: string } {
+  if (first === undefined) return text
+  const lines = text.split('\n')
+  const count = lines.length - (text.endsWith('\n') ? 1 : 0)
+  if (first < 1 || last! < first || first > count)
+    return { reason: `it has lines 1 to ${count}, not ${first} to ${last}` }
+  return `${lines.slice(first - 1, last).join('\n')}\n`
+}
+
+/** The name, then the content in a fence that is longer than any in it. */
+function block(name: string, content: string): string {
+  const longest = Math.max(2, ...[...content.matchAll(/^\s*(`{3,})/gm)].map(found => found[1]!.length))
+  const fence = '`'.repeat(longest + 1)
+  return `${name}\n${fence}\n${content}${content.endsWith('\n') ? '' : '\n'}${fence}\n`
+}
