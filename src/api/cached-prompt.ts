@@ -2,29 +2,32 @@
 // it was generated with, even if its text would be cut into others.
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 
+/** Where a reply lies in a session: ids that the model itself chose. */
+export interface ReplySpan {
+  readonly start: number
+  readonly end: number
+}
+
 /**
- * Ids with the text of `prompt` that begin with as many of `cached` as can be: up to the last of `ends`, lengths of `cached` at which
- * something was complete, where the texts of both are the same.
+ * Ids with the text of `prompt` that begin with as many of `cached` as can be. Only within `replies` may ids differ that say the same:
+ * elsewhere equal texts may be a special token and its name in somebody's message.
  */
 export function withCachedIds(
   tokenizer: Tokenizer,
   prompt: readonly number[],
   cached: readonly number[],
-  ends: readonly number[],
+  replies: readonly ReplySpan[],
 ): readonly number[] {
-  const common = commonLength(prompt, cached)
-  if (common === prompt.length || common === cached.length) return prompt
-  const ours = textEnds(tokenizer, cached, common)
-  const theirs = textEnds(tokenizer, prompt, common)
-  const agreed = commonLength(ours.text, theirs.text)
-  const places = new Map(theirs.ends.map((end, i) => [end, common + i + 1]))
-  for (const end of ends.toSorted((a, b) => b - a)) {
-    if (end <= common || end > cached.length) continue
-    const length = ours.ends[end - common - 1]!
-    const place = places.get(length)
-    if (length <= agreed && place !== undefined) return [...cached.slice(0, end), ...prompt.slice(place)]
+  let ids = prompt
+  for (const { start, end } of replies) {
+    const common = commonLength(ids, cached)
+    if (common < start || common >= ids.length) return ids
+    if (common >= end) continue
+    const rest = sameText(tokenizer, ids, cached.slice(common, end), common)
+    if (rest === undefined) return ids
+    ids = [...cached.slice(0, end), ...ids.slice(rest)]
   }
-  return prompt
+  return ids
 }
 
 /** Number of elements that two sequences begin with alike. */
@@ -35,21 +38,21 @@ export function commonLength<T>(a: ArrayLike<T>, b: ArrayLike<T>): number {
   return length
 }
 
-/** The text of `ids` from `start` on, and its length after each of them. */
-function textEnds(
+/** Up to where `ids` say from `start` on what `span` says; undefined where they say something else. */
+function sameText(
   tokenizer: Tokenizer,
   ids: readonly number[],
+  span: readonly number[],
   start: number,
-): { readonly text: string; readonly ends: readonly number[] } {
-  const decode = tokenizer.stream({ special: true, continues: start > 0 })
-  const pieces: string[] = []
-  const ends: number[] = []
-  let length = 0
-  for (let i = start; i < ids.length; i++) {
-    const piece = decode(ids[i])
-    pieces.push(piece)
-    length += piece.length
-    ends.push(length)
+): number | undefined {
+  const options = { special: true, continues: start > 0 }
+  const ours = tokenizer.stream(options)
+  const text = span.map(id => ours(id)).join('')
+  const theirs = tokenizer.stream(options)
+  let said = ''
+  for (let i = start; i < ids.length && said.length < text.length; i++) {
+    said += theirs(ids[i])
+    if (said === text) return i + 1
   }
-  return { text: pieces.join(''), ends }
+  return undefined
 }

@@ -9,7 +9,7 @@ import type { SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import { DisposedError, InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
-import { commonLength, withCachedIds } from './cached-prompt.ts'
+import { commonLength, type ReplySpan, withCachedIds } from './cached-prompt.ts'
 import { defaultMaxTokens, progressFields, samplingFields } from './generation.ts'
 import type { Model } from './model.ts'
 import { checkOptions } from './options.ts'
@@ -90,6 +90,7 @@ export class Chat {
   /** What the model is told before the conversation; `undefined` for nothing. */
   system: string | undefined
   readonly #template: PromptTemplate
+  readonly #templateName: BuiltinName | undefined
   readonly #tokenizer: Tokenizer
   readonly #markers: ThinkingMarkers | undefined
   #options: z.infer<typeof replySchema>
@@ -97,8 +98,8 @@ export class Chat {
   /** Messages at the beginning that the context had no room for. */
   #dropped = 0
   #session: Session | undefined
-  /** Lengths of the session at which a prompt or a reply was complete. */
-  #ends: number[] = []
+  /** Where replies lie in the session. */
+  #replies: ReplySpan[] = []
   #retries = 0
   #answering = false
   #disposed = false
@@ -110,6 +111,7 @@ export class Chat {
     this.#history = structuredClone(history)
     this.#options = rest
     this.#tokenizer = model.tokenizer
+    this.#templateName = template
     this.#template = template === undefined ? model.template : model.templateNamed(template)
     this.#markers = findThinkingMarkers(
       this.#template.sources.get('default') ?? '',
@@ -168,23 +170,30 @@ export class Chat {
   /** A second conversation with the same past, which shares its cache. */
   fork(): Chat {
     this.#checkIdle('fork')
-    const other = new Chat(this.model, { ...this.#options, system: this.system, history: this.#history })
+    const other = new Chat(this.model, {
+      ...this.#options,
+      system: this.system,
+      history: this.#history,
+      template: this.#templateName,
+    })
     other.#copyFrom(this)
     return other
   }
 
   #copyFrom(other: Chat): void {
-    Object.assign(this, { system: other.system })
     this.#dropped = other.#dropped
     this.#session = other.#session?.fork()
-    this.#ends = [...other.#ends]
+    this.#replies = [...other.#replies]
   }
 
   /** How full the context is with the conversation as it stands. */
   context(): ContextUse {
     this.#check()
     const rest = this.#history.slice(this.#dropped)
-    const used = rest.length === 0 && this.system === undefined ? 0 : this.#render(rest, false).tokens.length
+    const used =
+      rest.length === 0 && this.system === undefined
+        ? 0
+        : this.#render(rest, false, this.#options.enableThinking).tokens.length
     const capacity = this.model.contextLength
     const [, second] = turnStarts(rest)
     return {
@@ -198,7 +207,7 @@ export class Chat {
     this.#checkIdle('releaseCache')
     this.#session?.dispose()
     this.#session = undefined
-    this.#ends = []
+    this.#replies = []
   }
 
   /** Gives the cache back; a reply under way should be aborted first. Later calls throw DisposedError. */
@@ -224,13 +233,13 @@ export class Chat {
       let kept = false
       try {
         begin()
-        const prompt = chat.#prompt(o.maxTokens, onDropped)
+        const prompt = chat.#prompt(o, onDropped)
         chat.#session ??= chat.model.session()
         const session = chat.#session
-        const tokens = withCachedIds(chat.#tokenizer, prompt.tokens, session.tokens, chat.#ends)
+        const tokens = withCachedIds(chat.#tokenizer, prompt.tokens, session.tokens, chat.#replies)
         const reused = Math.min(commonLength(tokens, session.tokens), tokens.length - 1)
         session.rewind(reused)
-        chat.#ends = [...chat.#ends.filter(end => end <= reused), tokens.length]
+        chat.#replies = chat.#replies.filter(({ end }) => end <= reused)
         yield* replyPieces({
           ...{
             session,
@@ -255,7 +264,7 @@ export class Chat {
             kept = finish !== 'abort' || text !== '' || thinking !== ''
             if (kept)
               chat.#history.push({ role: 'assistant', content: text, ...(thinking !== '' && { thinking }) })
-            chat.#ends.push(session.length)
+            chat.#replies.push({ start: tokens.length, end: Math.max(tokens.length, session.length) })
             end(reply)
           },
         })
@@ -272,22 +281,25 @@ export class Chat {
   }
 
   /** The prompt for the next reply, of as many turns as there is room for. */
-  #prompt(maxTokens: number | undefined, onDropped: SendOptions['onDropped']): Prompt {
+  #prompt({ maxTokens, enableThinking }: ReplyOptions, onDropped: SendOptions['onDropped']): Prompt {
     const capacity = this.model.contextLength
     const reserve = Math.min(maxTokens ?? capacity, Math.floor(capacity * REPLY_SHARE))
     let prompt: Prompt | undefined
     const first = firstThatFits(this.#history, this.#dropped, messages => {
-      prompt = this.#render(messages, true)
+      prompt = this.#render(messages, true, enableThinking)
       return prompt.tokens.length + reserve <= capacity
     })
     if (first > this.#dropped) onDropped?.(this.#history.slice(this.#dropped, first))
     const fitting = this.#history.slice(first)
     this.#dropped = first
-    return this.#render(fitting, true)
+    return this.#render(fitting, true, enableThinking)
   }
 
-  #render(messages: readonly Message[], addGenerationPrompt: boolean): Prompt {
-    const { enableThinking } = this.#options
+  #render(
+    messages: readonly Message[],
+    addGenerationPrompt: boolean,
+    enableThinking: boolean | undefined,
+  ): Prompt {
     // Templates that repeat thoughts know them by this name; the others drop them.
     const known = messages.map(({ thinking, ...rest }) =>
       thinking === undefined ? rest : { ...rest, reasoning_content: thinking },

@@ -165,13 +165,15 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
 /** The trace of a reply as its tokens come: where it begins and ends, how long it is, and when it is to be closed. */
 class Trace {
   readonly splitter: ThinkingSplitter
-  /** Tokens of the trace so far, the marks among them. */
+  /** Tokens of the trace so far, the model's own marks among them. */
   tokens = 0
   readonly #budget: number
   readonly #close: readonly number[]
   /** Marks that are control tokens, which have no text otherwise. */
   readonly #marks = new Map<number, string>()
   #closed = false
+  /** Ids that are still to come of those that close it. */
+  #closing = 0
 
   constructor({ prompt, tokenizer, markers, options }: ReplyParts) {
     const open = markers !== undefined && endsInThinking(prompt, markers)
@@ -187,7 +189,9 @@ class Trace {
   take(id: number, decode: (id: number) => string): ReplyPiece[] {
     const before = this.splitter.thinking
     const pieces = this.splitter.push(this.#marks.get(id) ?? decode(id))
-    if (before || this.splitter.thinking) this.tokens++
+    // Those that close the trace are not the model's.
+    if (this.#closing > 0) this.#closing--
+    else if (before || this.splitter.thinking) this.tokens++
     return pieces
   }
 
@@ -195,6 +199,7 @@ class Trace {
   interject(): readonly number[] {
     if (this.#closed || !this.splitter.thinking || this.tokens < this.#budget) return []
     this.#closed = true
+    this.#closing = this.#close.length
     return this.#close
   }
 }

@@ -45,7 +45,10 @@ export function parseSave(text: string, file: string): SavedChat {
   if (!result.success) {
     const issue = result.error.issues[0]!
     const found = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : shown(issue.input)
-    const expected = issue.code === 'unrecognized_keys' ? 'no other keys' : issue.message
+    const expected =
+      issue.code === 'unrecognized_keys'
+        ? 'no other keys'
+        : issue.message.replace(/^.*?expected /, '').replace(/, received.*/, '')
     throw problem(file, issue.path.join('.') || 'file', expected, found)
   }
   const { model, system, messages, settings } = result.data
@@ -65,6 +68,7 @@ function problem(file: string, field: string, expected: string, found: string): 
 }
 
 function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   const text = JSON.stringify(value) ?? 'nothing'
   return text.length > 80 ? `${text.slice(0, 80)}...` : text
 }

@@ -30,7 +30,7 @@ export async function* generateTokens(
   if (session.length + prompt.length >= session.capacity)
     throw new ContextOverflowError(session.length + prompt.length + 1, session.capacity)
   let next = prompt
-  for (let count = 0; count < maxTokens; count++) {
+  for (let count = 0; count < maxTokens; ) {
     const logits = await session.feed(next, {
       want: sampler.want,
       signal,
@@ -39,9 +39,13 @@ export async function* generateTokens(
     const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
     if (stopTokens.has(id)) return 'stop'
     yield id
+    count++
     const given = interject?.(id) ?? []
-    yield* given
-    count += given.length
+    for (const next of given) {
+      if (count === maxTokens) return 'length'
+      yield next
+      count++
+    }
     next = [id, ...given]
     // The ids that are out but not yet fed count, too.
     if (session.length + next.length >= session.capacity) return 'length'

@@ -34,6 +34,11 @@ describe('refused, with the reason', () => {
     ],
     ['content that is a number', text.replace('"Why?"', '7'), 'messages.0.content'],
     ['a key of another program', text.replace('"model"', '"extra": 1, "model"'), 'extra'],
+    [
+      'brackets without end',
+      text.replace('"Why?"', `${'['.repeat(100_000)}${']'.repeat(100_000)}`),
+      'messages.0.content',
+    ],
     ['settings that are texts', text.replace('0.5', '"hot"'), 'settings.temperature'],
   ])('%s', (_, damaged, words) => {
     expect(() => parseSave(damaged, 'a.json')).toThrow(ModelFormatError)

@@ -29,9 +29,9 @@ describe('wrapping', () => {
     ['short', 'a b c', 'a b c'],
     ['at the last word that fits', 'one two three four', 'one two\nthree four'],
     ['exactly as wide', 'one two 34', 'one two 34'],
-    ['a word that is too wide alone', 'a 123456789012 b', 'a\n123456789012\nb'],
+    ['a word that is too wide alone', 'a 123456789012 b', 'a\n1234567890\n12 b'],
     ['lines of their own', 'one\n\n  two\nthree', 'one\n\n  two\nthree'],
-    ['wide letters', '日本語 日本語', '日本語\n日本語'],
+    ['letters that are written without spaces', '日本語 日本語', '日本語 日\n本語'],
     ['space at the end', 'one \n two ', 'one \n two '],
   ])('%s', (_, text, expected) => {
     expect(wrap([text])).toBe(expected)

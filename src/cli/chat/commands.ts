@@ -19,6 +19,8 @@ export interface ChatCommand {
 export type Outcome = string | { readonly action: 'quit' | 'retry' }
 
 const onOff = ['on', 'off'] as const
+/** The model's own template, as `/template` knows it. */
+const OWN = 'own'
 
 export const chatCommands: readonly ChatCommand[] = [
   { names: ['help'], help: 'list the commands', run: () => helpText() },
@@ -100,13 +102,19 @@ export const chatCommands: readonly ChatCommand[] = [
   {
     names: ['template'],
     argument: 'NAME',
-    help: 'write prompts in a built-in format; alone, lists them',
-    completes: builtinTemplates,
+    help: 'write prompts in a built-in format, or as the model has it (own); alone, lists them',
+    completes: [...builtinTemplates, OWN],
     run(conversation, argument) {
       if (argument === '')
         return `${conversation.template ?? "the model's own"}; there are ${builtinTemplates.join(', ')}`
+      if (argument === OWN) {
+        conversation.changeTemplate(undefined)
+        return "prompts are written by the model's own template"
+      }
       if (!builtinTemplates.includes(argument as BuiltinName))
-        throw new UsageError(`/template: expected one of ${builtinTemplates.join(', ')}, found ${argument}`)
+        throw new UsageError(
+          `/template: expected one of ${[...builtinTemplates, OWN].join(', ')}, found ${argument}`,
+        )
       conversation.changeTemplate(argument as BuiltinName)
       return `prompts are written as ${argument}`
     },

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { BuiltinName, Chat, ChatOptions, Message, Model, ReplyOptions } from '../../api/index.ts'
 import { formatSave, parseSave } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
+import { SourceError } from '../../errors.ts'
 import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
@@ -103,8 +104,8 @@ export class Conversation {
     await before.dispose()
   }
 
-  /** Writes prompts in a built-in format from now on. */
-  changeTemplate(template: BuiltinName): void {
+  /** Writes prompts in a built-in format from now on; undefined: by the model's own template. */
+  changeTemplate(template: BuiltinName | undefined): void {
     this.#use(this.#model.chat({ ...this.#kept(), template }))
     this.#template = template
   }
@@ -124,7 +125,7 @@ export class Conversation {
 
   /** Takes a saved conversation up. A file that is none is refused and changes nothing. */
   async load(path: string): Promise<void> {
-    const { system, messages, settings } = parseSave(await readFile(path, 'utf8'), path)
+    const { system, messages, settings } = parseSave(await readText(path), path)
     const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
     const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
     this.#use(this.#model.chat({ ...options, template: this.#template }))
@@ -153,6 +154,20 @@ function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
   if (model.hasTemplate) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const known: Record<string, string> = {
+      ENOENT: 'no such file',
+      EISDIR: 'it is a folder',
+      EACCES: 'no permission',
+    }
+    throw new SourceError(path, known[code ?? ''] ?? message, { cause: error })
+  }
 }
 
 /** Whether there is something at a path. */

@@ -1,6 +1,6 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
 import { type Message, type SendOptions, TorchlessError } from '../../api/index.ts'
-import { EXIT_FAILURE, Interrupted } from '../failure.ts'
+import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
 import { runCommand } from './commands.ts'
 import { complete } from './complete.ts'
 import { Conversation, type ConversationOptions } from './conversation.ts'
@@ -85,7 +85,7 @@ async function answer(
   const stopped = new Interrupted('interrupted')
   let interrupts = 0
   input.onInterrupt = () => {
-    if (++interrupts > 1) process.exit(130)
+    if (++interrupts > 1) void input.close().finally(() => process.exit(EXIT_INTERRUPTED))
     controller.abort(stopped)
   }
   const bar = terminal.progress('prompt', 'tokens')

@@ -26,8 +26,16 @@ export async function showReply(
 }
 
 async function showJson(stream: ReplyStream, terminal: Terminal): Promise<Reply> {
-  for await (const piece of stream) await terminal.json(piece)
-  const reply = await stream
+  let failure: unknown
+  try {
+    for await (const piece of stream) await terminal.json(piece)
+  } catch (error) {
+    failure = error
+  }
+  // After a failure it tells what came until then.
+  const reply = await stream.then(undefined, () => {
+    throw failure
+  })
   const { prompt, completion, thinking } = reply.usage
   await terminal.json({
     done: true,
@@ -35,6 +43,7 @@ async function showJson(stream: ReplyStream, terminal: Terminal): Promise<Reply>
     usage: { prompt, completion, thinking },
     timings: reply.timings,
   })
+  if (failure) throw failure
   return reply
 }
 
@@ -60,7 +69,8 @@ class ReplyWriter {
       this.#thoughts++
       this.#kind = 'thinking'
       if (this.#showThinking) await this.#write(this.#wrap.push(printable(piece.thinking)), true)
-      else if (this.#person) this.#indicate(`thinking, ${this.#thoughts} tokens`)
+      else if (this.#person && process.env.TERM !== 'dumb')
+        this.#indicate(`thinking, ${this.#thoughts} tokens`)
       return
     }
     await this.#endThinking()

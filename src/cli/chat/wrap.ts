@@ -29,6 +29,14 @@ export class WordWrap {
         this.#space += part
       } else {
         this.#word += part
+        for (;;) {
+          const end = breakable(this.#word, this.#columns())
+          if (end === 0) break
+          const rest = this.#word.slice(end)
+          this.#word = this.#word.slice(0, end)
+          out += this.#place()
+          this.#word = rest
+        }
       }
     }
     return out
@@ -53,4 +61,14 @@ export class WordWrap {
     this.#space = ''
     return out
   }
+}
+
+/**
+ * Where a word may be broken: around each letter of Chinese, Japanese and Korean, which are written without spaces, and where it is as
+ * wide as a line; 0 for nowhere.
+ */
+function breakable(word: string, columns: number): number {
+  const wide = /[\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]/.exec(word)
+  if (wide) return wide.index === 0 ? (word.length > 1 ? 1 : 0) : wide.index
+  return word.length > columns ? columns : 0
 }
