@@ -17,7 +17,7 @@ const NAME = 'torchless chat'
 const VERSION = 1
 
 const message = z.looseObject({
-  role: z.string().min(1),
+  role: z.enum(['user', 'assistant', 'system', 'tool']),
   content: z.union([z.string(), z.null(), z.array(z.looseObject({ type: z.string() }))]).optional(),
   thinking: z.string().optional(),
 })

@@ -26,6 +26,7 @@ describe('refused, with the reason', () => {
     ['a list', '[]', 'format'],
     ['nothing', 'null', 'format'],
     ['a newer version', text.replace('"version": 1', '"version": 2'), 'expected 1, found 2'],
+    ['a role that nobody has', text.replace('"user"', '"wizard"'), 'messages.0.role'],
     ['a message without a role', text.replace('"role": "user",', ''), 'messages.0.role'],
     [
       'messages that are none',

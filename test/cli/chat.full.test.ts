@@ -1,4 +1,5 @@
 // The chat as people and programs meet it: in a terminal, and piped.
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -284,6 +285,30 @@ describe('piped', () => {
     expect(err).toContain('tsconfig.build.json:1-2: unchanged, the conversation holds it')
     expect(err).toContain('/etc/hostname is not shown: it lies outside of this folder')
     expect(err).toContain('nothing.ts is not shown: there is no such file')
+  })
+
+  test('an interrupt ends it', async () => {
+    const child = spawn(process.execPath, ['dist/cli/main.js', '--chat', '--debug'])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let err = ''
+    const ended = new Promise<number | null>(resolve => child.on('close', resolve))
+    await new Promise<void>(resolve =>
+      child.stderr.on('data', (data: Buffer) => {
+        err += data
+        if (err.includes('model loaded')) resolve()
+      }),
+    )
+    child.stdin.write('/settings\n')
+    await new Promise<void>(resolve => child.stderr.once('data', () => resolve()))
+    child.kill('SIGINT')
+    expect(await ended).toBe(130)
+    expect(err).not.toMatch(/^ +at /m)
+  })
+
+  test('what only begins like a command is a message', async () => {
+    const { err } = await chat(['/usr/bin/x is a path', '/nothing'])
+    expect(err).toContain('/nothing is no command')
+    expect(err).not.toContain('usr is no command')
   })
 
   test('options that make no sense in a chat', async () => {

@@ -132,6 +132,13 @@ export const chatCommands: readonly ChatCommand[] = [
   },
 ]
 
+/** Whether a message is a command: paths begin with a slash too, and pasted text may. */
+export function isCommand(message: string): boolean {
+  const [, name] = /^\/([a-z-]*)(?:\s|$)/.exec(message) ?? []
+  if (name === undefined) return false
+  return !message.includes('\n') || chatCommands.some(({ names }) => names.includes(name))
+}
+
 /** Carries out a line that begins with a slash. Throws UsageError for unknown commands and bad arguments, and changes nothing then. */
 export async function runCommand(conversation: Conversation, line: string): Promise<Outcome> {
   const [, name = '', argument = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(line) ?? []

@@ -128,7 +128,10 @@ export class Conversation {
     const { system, messages, settings } = parseSave(await readText(path), path)
     const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
     const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
-    this.#use(this.#model.chat({ ...options, template: this.#template }))
+    const chat = this.#model.chat({ ...options, template: this.#template })
+    // Messages that the template refuses are refused here, not at every turn to come.
+    chat.context()
+    this.#use(chat)
     this.references.forget()
     if (typeof settings?.showThinking === 'boolean') this.showThinking = settings.showThinking
   }

@@ -20,7 +20,14 @@ export class PipedInput implements ChatInput {
   readonly #readline = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   readonly #lines = this.#readline[Symbol.asyncIterator]()
   readonly #reader = new MessageReader()
-  readonly #interrupt = () => this.onInterrupt()
+  #fail: (error: unknown) => void = () => {}
+  readonly #interrupt = () => {
+    try {
+      this.onInterrupt()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
 
   constructor() {
     process.on('SIGINT', this.#interrupt)
@@ -28,7 +35,10 @@ export class PipedInput implements ChatInput {
 
   async next(): Promise<string | undefined> {
     for (;;) {
-      const { value, done } = await this.#lines.next()
+      const interrupted = new Promise<never>((_, reject) => {
+        this.#fail = reject
+      })
+      const { value, done } = await Promise.race([this.#lines.next(), interrupted])
       if (done) return this.#reader.end()
       const message = this.#reader.line(value)
       if (message !== undefined) return message

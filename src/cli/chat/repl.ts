@@ -1,11 +1,12 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
 import { type Message, type SendOptions, TorchlessError } from '../../api/index.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
-import { runCommand } from './commands.ts'
+import { isCommand, runCommand } from './commands.ts'
 import { complete } from './complete.ts'
 import { Conversation, type ConversationOptions } from './conversation.ts'
 import { InputHistory } from './history.ts'
 import { type ChatInput, PipedInput, TerminalInput } from './input.ts'
+import { printable } from './printable.ts'
 import { showReply } from './show.ts'
 
 /** Signals that end the process, and their numbers. */
@@ -44,16 +45,17 @@ async function loop(
   for (let message = first; ; message = undefined) {
     input.onInterrupt = atPrompt
     message ??= await input.next()
+    input.onInterrupt = () => leave(input)
     if (message === undefined) return
     interrupts = 0
     if (message.trim() === '') continue
     try {
-      if (!message.startsWith('/')) {
+      if (!isCommand(message)) {
         const text = await withFiles(conversation, message)
         await answer(conversation, input, options => conversation.chat.send(text, options))
       } else {
         const outcome = await runCommand(conversation, message)
-        if (typeof outcome === 'string') terminal.say(outcome)
+        if (typeof outcome === 'string') terminal.say(printable(outcome))
         else if (outcome.action === 'quit') return
         else await answer(conversation, input, options => conversation.chat.retry(options))
       }
@@ -85,7 +87,7 @@ async function answer(
   const stopped = new Interrupted('interrupted')
   let interrupts = 0
   input.onInterrupt = () => {
-    if (++interrupts > 1) void input.close().finally(() => process.exit(EXIT_INTERRUPTED))
+    if (++interrupts > 1) leave(input)
     controller.abort(stopped)
   }
   const bar = terminal.progress('prompt', 'tokens')
@@ -111,6 +113,11 @@ async function answer(
   } finally {
     bar.stop()
   }
+}
+
+/** Ends the process in the midst of work. */
+function leave(input: ChatInput): void {
+  void input.close().finally(() => process.exit(EXIT_INTERRUPTED))
 }
 
 /** Leaves the terminal as it was when the process is told to end. */
