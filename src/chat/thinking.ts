@@ -49,6 +49,8 @@ export class ThinkingSplitter {
   readonly #markers: ThinkingMarkers | undefined
   #state: 'start' | 'thinking' | 'after' | 'answer'
   #held = ''
+  /** Whether that is nothing but space. */
+  #heldSpace = true
   #begun = false
 
   /** Without `markers` all is answer. `thinking`: the prompt has opened the trace. */
@@ -64,6 +66,11 @@ export class ThinkingSplitter {
 
   push(piece: string): ReplyPiece[] {
     const pieces: ReplyPiece[] = []
+    // Space after space decides nothing, and is not looked at again: there may be much of it.
+    if (this.#state !== 'answer' && this.#held !== '' && this.#heldSpace && piece.trim() === '') {
+      this.#held += piece
+      return pieces
+    }
     let text = this.#held + piece
     this.#held = ''
     if (this.#state === 'start') text = this.#atStart(text)
@@ -73,6 +80,7 @@ export class ThinkingSplitter {
       if (text !== '') this.#state = 'answer'
     }
     if (this.#state === 'answer' && text !== '') pieces.push({ text })
+    this.#heldSpace = this.#held.trim() === ''
     return pieces
   }
 

@@ -10,16 +10,22 @@ export function turnStarts(messages: readonly Message[]): number[] {
 
 /**
  * The first message that a prompt can begin with, from `first` on, so that `fits` says yes: the oldest turns go first, each as a
- * whole; the last one stays, whether or not it fits.
+ * whole; the last one stays, whether or not it fits. Asks about few of them, since each answer takes a prompt.
  */
 export function firstThatFits(
   messages: readonly Message[],
   first: number,
   fits: (messages: readonly Message[]) => boolean,
 ): number {
-  const later = turnStarts(messages).filter(start => start > first)
-  for (const start of [first, ...later]) {
-    if (start === later.at(-1) || fits(messages.slice(start))) return start
+  const starts = [first, ...turnStarts(messages).filter(start => start > first)]
+  if (starts.length === 1 || fits(messages.slice(first))) return first
+  // What fits begins behind `low`, and at `high` at the latest.
+  let low = 0
+  let high = starts.length - 1
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (fits(messages.slice(starts[middle]))) high = middle
+    else low = middle
   }
-  return first
+  return starts[high]!
 }

@@ -135,6 +135,13 @@ test('nothing is held back longer than need be', () => {
   expect(splitter.push(' d')).toEqual([{ text: ' d' }])
 })
 
+test('much space takes no long time', () => {
+  const splitter = new ThinkingSplitter(think)
+  splitter.push('<think>a')
+  for (let i = 0; i < 300_000; i++) expect(splitter.push('\n')).toHaveLength(0)
+  expect(splitter.push('b')).toEqual([{ thinking: `${'\n'.repeat(300_000)}b` }])
+})
+
 describe('marks of a model', () => {
   const none = () => false
   test.each([

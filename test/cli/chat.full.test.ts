@@ -188,7 +188,7 @@ describe('piped', () => {
     const [first, second, ...rest] = out.split('\n')
     expect(first).toBe(second)
     expect(rest).toEqual([''])
-    expect(err).toContain('temperature     0')
+    expect(err).toContain('temperature       0')
   })
 
   test('commands change what they say; mistakes change nothing', async () => {
@@ -222,10 +222,10 @@ describe('piped', () => {
       "prompts are written by the model's own template",
       'cut after 3 tokens',
       /0 tokens reused, \d+ computed at .* tokens\/s; 3 generated/,
-      'system prompt   Be brief.',
-      'top-k           5',
-      'top-p           off',
-      'temperature     0\n',
+      'system prompt     Be brief.',
+      'top-k             5',
+      'top-p             off',
+      'temperature       0\n',
     ])
       expect(err).toMatch(expected)
   })
@@ -238,7 +238,7 @@ describe('piped', () => {
     await chat(['Once upon a time', '/top-k 7', `/fullsave ${path}`])
     const { err, out } = await chat([`/load ${path}`, '/settings', 'And then?', '/context'])
     expect(err).toContain('2 messages loaded')
-    expect(err).toContain('top-k           7')
+    expect(err).toContain('top-k             7')
     expect(out.length).toBeGreaterThan(20)
     expect(err).toMatch(/next to go: 2 messages from "Once upon a time" on/)
   })

@@ -51,7 +51,7 @@ export const chatCommands: readonly ChatCommand[] = [
     help: 'show what each turn computed and how fast',
     completes: onOff,
     run(conversation, argument) {
-      conversation.debug = toggled(argument, conversation.debug)
+      conversation.debug = toggled('debug', argument, conversation.debug)
       return `debug is ${onOrOff(conversation.debug)}`
     },
   },
@@ -71,7 +71,7 @@ export const chatCommands: readonly ChatCommand[] = [
     help: 'show what the model thinks before it answers',
     completes: onOff,
     run(conversation, argument) {
-      conversation.showThinking = toggled(argument, conversation.showThinking)
+      conversation.showThinking = toggled('thinking', argument, conversation.showThinking)
       const note = conversation.chat.thinks ? '' : ' (this model shows no sign of thinking)'
       return `thinking is ${conversation.showThinking ? 'shown' : 'hidden'}${note}`
     },
@@ -125,7 +125,7 @@ export const chatCommands: readonly ChatCommand[] = [
     help: 'keep weights on disk, or all in memory (loads the model again)',
     completes: onOff,
     async run(conversation, argument) {
-      const lazy = toggled(argument, !conversation.lazy)
+      const lazy = toggled('lazy', argument, conversation.lazy)
       if (lazy !== conversation.lazy) await conversation.change({ lazy })
       return lazy ? 'weights stay on disk' : 'weights are in memory'
     },
@@ -197,9 +197,10 @@ function required(name: string, what: string, argument: string): string {
   return argument
 }
 
-function toggled(argument: string, now: boolean): boolean {
+function toggled(name: string, argument: string, now: boolean): boolean {
   if (argument === '') return !now
-  if (argument !== 'on' && argument !== 'off') throw new UsageError(`expected on or off, found ${argument}`)
+  if (argument !== 'on' && argument !== 'off')
+    throw new UsageError(`/${name}: expected on or off, found ${argument}`)
   return argument === 'on'
 }
 
@@ -232,6 +233,14 @@ function settingsText(conversation: Conversation): string {
     'top-k': options.topK || 'off',
     'top-p': options.topP ?? 'off',
     'min-p': options.minP ?? 'off',
+    'repeat penalty': options.repeatPenalty ?? 'off',
+    'presence penalty': options.presencePenalty ?? 'off',
+    'frequency penalty': options.frequencyPenalty ?? 'off',
+    stop:
+      [options.stop ?? []]
+        .flat()
+        .map(text => JSON.stringify(text))
+        .join(' ') || 'off',
     'max-tokens': options.maxTokens ?? 'by context',
     'thinking budget': options.thinkingBudget ?? 'off',
     seed: options.seed ?? 'random',
@@ -240,7 +249,7 @@ function settingsText(conversation: Conversation): string {
     debug: onOrOff(conversation.debug),
   }
   return Object.entries(shown)
-    .map(([name, value]) => `${name.padEnd(16)}${value}`)
+    .map(([name, value]) => `${name.padEnd(18)}${value}`)
     .join('\n')
 }
 

@@ -24,9 +24,13 @@ export class InputHistory {
     }
   }
 
-  /** Takes lines newest first. What begins with a space is private. A folder that cannot be written costs the history only. */
-  async write(lines: readonly string[]): Promise<void> {
-    const kept = lines.filter(line => line !== '' && !line.startsWith(' ')).slice(0, MOST)
+  /**
+   * Adds lines, newest first, to those that are there by now. What begins with a space is private. A folder that cannot be written
+   * costs the history only.
+   */
+  async add(lines: readonly string[]): Promise<void> {
+    const added = lines.filter(line => line !== '' && !line.startsWith(' '))
+    const kept = [...new Set([...added, ...this.read()])].slice(0, MOST)
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       const bytes = new TextEncoder().encode(`${kept.toReversed().join('\n')}\n`)

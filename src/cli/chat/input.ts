@@ -104,20 +104,17 @@ export class TerminalInput implements ChatInput {
   #closed = false
   /** Whether a question stands where the prompt would. */
   #question = false
-  #lines: string[]
+  /** What was typed in this run, newest first. */
+  readonly #typed: string[] = []
 
   constructor(history: InputHistory, completer: (line: string) => [string[], string]) {
     this.#history = history
-    this.#lines = history.read()
     const editing = process.env.TERM !== 'dumb'
     this.#readline = createInterface({
       ...{ input: process.stdin, output: this.#output, terminal: editing, completer },
-      ...{ history: [...this.#lines], historySize: 1000, removeHistoryDuplicates: true, prompt: PROMPT },
+      ...{ history: history.read(), historySize: 1000, removeHistoryDuplicates: true, prompt: PROMPT },
     })
     this.#readline.on('line', line => this.#line(line))
-    this.#readline.on('history', lines => {
-      this.#lines = [...lines]
-    })
     this.#readline.on('close', () => {
       this.#closed = true
       this.#waiting?.resolve(undefined)
@@ -170,10 +167,11 @@ export class TerminalInput implements ChatInput {
     this.#readline.close()
     this.#output.destroy()
     if (process.env.TERM !== 'dumb') process.stdout.write(PASTE_OFF)
-    await this.#history.write(this.#lines)
+    await this.#history.add(this.#typed)
   }
 
   #line(line: string): void {
+    if (!this.#question) this.#typed.unshift(line)
     if (this.#pasting) this.#reader.pasted(line)
     const message = this.#pasting ? undefined : this.#reader.line(line)
     if (message === undefined) {
