@@ -82,7 +82,14 @@ async function run(first: string | undefined, second: string | undefined, flags:
   const [path = builtinModel.name, given] =
     second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
   if (flags.chat || (given === undefined && process.stdin.isTTY && process.stdout.isTTY))
-    return converse(path, given, flags, terminal)
+    return converse(path, given === '-' ? undefined : given, flags, terminal)
+  for (const [flag, value] of Object.entries({
+    system: flags.system,
+    'show-thinking': flags.showThinking,
+    'thinking-budget': flags.thinkingBudget,
+  }))
+    if (value !== undefined)
+      throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
   const signal = interruptSignal()
   const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
   const model = await load(path, flags, terminal)

@@ -311,6 +311,12 @@ describe('piped', () => {
     expect(err).not.toContain('usr is no command')
   })
 
+  test.each(['--system=x', '--show-thinking', '--thinking-budget=3'])('%s is for chats', async flag => {
+    const { code, err } = await torchless(['Once upon a time', flag])
+    expect(code).toBe(2)
+    expect(err).toContain('only in a chat')
+  })
+
   test('options that make no sense in a chat', async () => {
     const { code, err } = await chat([], '--ignore-eos')
     expect(code).toBe(2)
