@@ -20,8 +20,8 @@ const bundler = ['--module', 'preserve', '--moduleResolution', 'bundler']
 const run = promisify(execFile)
 
 const program = `
-import { type Finish, type GenerateOptions, inspectModel, loadModel, loadTokenizer, type LoadOptions, type Model,
-  type ModelInspection, perplexity, type Session, type Tokenizer, TorchlessError, type Usage } from 'torchless'
+import { type Chat, type Finish, type GenerateOptions, inspectModel, loadModel, loadTokenizer, type LoadOptions, type Model,
+  type ModelInspection, perplexity, type Reply, type Session, type Tokenizer, TorchlessError, type Usage } from 'torchless'
 
 const loading: LoadOptions = { backend: 'auto', maxSeqLen: 64 }
 const options: GenerateOptions = { temperature: 0, stop: ['a'], signal: new AbortController().signal }
@@ -35,9 +35,13 @@ const values: Float32Array = logits.values
 const tokenizer: Tokenizer = await loadTokenizer('model.gguf')
 const inspection: ModelInspection = await inspectModel(new Blob([]))
 const found: number = (await perplexity(model, 'text')).perplexity
+const chat: Chat = model.chat({ system: 'Be brief.' })
+const reply: Reply = await chat.send('Hello', { maxTokens: 3 })
+for await (const piece of chat.retry()) if ('text' in piece) piece.text satisfies string
+chat[Symbol.dispose]()
 const error: Error = new TorchlessError('message')
 await model[Symbol.asyncDispose]()
-export { error, finish, found, inspection, tokenizer, usage, values }
+export { error, finish, found, inspection, reply, tokenizer, usage, values }
 // @ts-expect-error: types are there, so that a wrong one is found.
 await loadModel(5)
 // @ts-expect-error: and so is a wrong option.
