@@ -1,5 +1,6 @@
-// See pool.h. Waiting threads spin for some microseconds, since the next operation is rarely further away, and
-// then sleep, since another process may need the processor.
+// See pool.h. Waiting threads spin for a tenth of a millisecond, since the next operation is rarely further away; then for about a
+// millisecond they offer the processor to whoever needs it; then they sleep. To be woken takes as long as several operations do,
+// so that others fall asleep meanwhile, and so on: the time between two steps of JavaScript should pass awake.
 #include "pool.h"
 #include <condition_variable>
 #include <mutex>
@@ -13,7 +14,7 @@
 namespace tl {
 namespace {
 
-constexpr int SPINS = 4000;
+constexpr int SPINS = 4000, YIELDS = 2000;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -28,6 +29,10 @@ void wait_change(const std::atomic<uint32_t> &value, uint32_t old) {
   for (int i = 0; i < SPINS; i++) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
+  }
+  for (int i = 0; i < YIELDS; i++) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    std::this_thread::yield();
   }
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }

@@ -1,7 +1,7 @@
 // How many bytes a program reads and leaves behind, and what it multiplies: what speed and memory follow from.
 import type { KvDType } from '../backends/backend.ts'
-import { cacheRowBytes, type Program, type Weight } from '../graph/ops.ts'
-import { bytesFor, type QuantName } from '../quant/quants.ts'
+import { shareRead, weightBytesRead, weightElements } from '../backends/traffic.ts'
+import { cacheRowBytes, type Program } from '../graph/ops.ts'
 
 export interface Cost {
   /** Bytes of weights that a step of one token reads. */
@@ -13,28 +13,17 @@ export interface Cost {
 }
 
 export function costOf(program: Program, kvDType: KvDType): Cost {
-  const bytes = new Map<string, number>()
   let multiplications = 0
   for (const op of program.ops) {
-    // Of a table single rows are taken.
-    if (op.kind === 'embed') continue
-    // Of experts only those that were chosen: for one token.
-    const share = (weight: Weight) => (op.kind === 'matmulExperts' ? op.params.used / weight.shape[0]! : 1)
     const multiplies = op.kind === 'matmul' || op.kind === 'matmulExperts' || op.kind === 'matmulHeads'
-    for (const weight of op.weights) {
-      bytes.set(weight.name, bytesFor(weight.type as QuantName, elements(weight)) * share(weight))
-      if (multiplies && op.outputs[0]!.shape[0] === 'T') multiplications += elements(weight) * share(weight)
-    }
+    if (!multiplies || op.outputs[0]!.shape[0] !== 'T') continue
+    for (const weight of op.weights) multiplications += weightElements(weight) * shareRead(op, weight)
   }
   return {
-    weightBytes: [...bytes.values()].reduce((sum, size) => sum + size, 0),
+    weightBytes: weightBytesRead(program),
     kvBytesPerToken: kvBytesPerToken(program, kvDType),
     multiplications,
   }
-}
-
-function elements({ shape }: Weight): number {
-  return shape.reduce((product, dim) => product * dim, 1)
 }
 
 /** Bytes of cache that a token leaves behind. */

@@ -7,6 +7,7 @@ import { columns, type Program } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
 import type { Backend, Batch, Executable, InputSquares, Limits, Logits, Want } from '../backend.ts'
 import { emptySquares } from '../squares.ts'
+import { weightBytesRead } from '../traffic.ts'
 import { flatten } from './flatten.ts'
 import { lazyWeights } from './lazy.ts'
 import { leastLazyMemory } from './lazy-plan.ts'
@@ -19,10 +20,10 @@ const GUARD_BYTES = 64
 export const STEP_TOKENS = 512
 const MEASURED_SECONDS = 0.25
 /**
- * Steps of less work, in bytes of weights times tokens, take a millisecond or two, and are not worth the two changes of thread of a
- * call beside JavaScript.
+ * Steps of less work, in bytes of weights read times tokens, take some ten milliseconds at most. They are not worth the two changes of
+ * thread of a call beside JavaScript, which are half a millisecond and leave the threads of the pool asleep or in the way.
  */
-const SHORT_WORK = 2 ** 26
+const SHORT_WORK = 2 ** 28
 /** Milliseconds of short steps after which the event loop has its turn. */
 const SHORT_TURN = 5
 
@@ -109,6 +110,8 @@ class CpuExecutable implements Executable {
   readonly #plan: Plan
   readonly #guarded: boolean
   readonly #handle: number
+  /** By a step of one token. */
+  readonly #bytesRead: number
   /** Ends when the last step asked for has ended. */
   #last: Promise<unknown> = Promise.resolve()
   #disposed = false
@@ -133,6 +136,7 @@ class CpuExecutable implements Executable {
         `the cpu backend cannot have the memory that it needs: ${this.#plan.bytes} bytes of results, and address space for its caches`,
       )
     if (limits.collectSquares) library.collectSquares(this.#handle)
+    this.#bytesRead = weightBytesRead(program)
   }
 
   step(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
@@ -172,8 +176,7 @@ class CpuExecutable implements Executable {
 
     const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top
     // Who waits for a disk must not keep JavaScript waiting.
-    const { bytes, lazy } = this.#weights
-    const short = lazy === undefined && bytes * tokens.length <= SHORT_WORK
+    const short = this.#weights.lazy === undefined && this.#bytesRead * tokens.length <= SHORT_WORK
     if (short) await eventLoopTurn()
     const stop = () => this.#library.stop(this.#handle)
     if (signal?.aborted) stop()

@@ -31,7 +31,6 @@ export async function lazyWeights(
     const { bytes } = planLazy(program, { budget, places, base: 0 })
     const plan = planLazy(program, { budget, places, base: copies.reserve(bytes, 'weights') })
     return {
-      bytes: plan.bytes,
       lazy: plan,
       addresses(name) {
         const copy = copies.address(name)

@@ -9,8 +9,6 @@ import type { LazyPlan } from './lazy-plan.ts'
 const CHUNK = 2 ** 24
 
 export interface NativeWeights {
-  /** Of all of them. */
-  readonly bytes: number
   /** How those that stay on disk come from there. */
   readonly lazy?: LazyPlan
   /** One, or one for each slice of the first dimension. */
@@ -71,7 +69,6 @@ export async function nativeWeights(
   const copies = new Copies(os)
   const names = programWeights(program).map(({ name }) => name)
   const weights: NativeWeights = {
-    bytes: names.reduce((sum, name) => sum + source.piece(name).bytes, 0),
     addresses(name) {
       const copy = copies.address(name)
       return copy === undefined ? mapped!.addresses(name)! : [copy]
