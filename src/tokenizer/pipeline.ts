@@ -123,6 +123,11 @@ export class PipelineTokenizer implements Tokenizer {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes(id, false))
   }
 
+  bytes(id: number): Uint8Array | undefined {
+    const known = this.#parts.pieces[id] !== undefined || this.#literal.has(id)
+    return known && !this.#special.has(id) ? this.#bytes(id, false) : undefined
+  }
+
   #bytes(id: number, first: boolean): Uint8Array {
     const literal = this.#literal.get(id)
     if (literal !== undefined) return new TextEncoder().encode(literal)

@@ -38,4 +38,6 @@ export interface Tokenizer {
   stream(options?: StreamOptions): (id?: number) => string
   /** One token as it is written in the vocabulary's own text (bytes that are no UTF-8 become U+FFFD). */
   piece(id: number): string
+  /** What a token adds to a text that has begun, byte by byte; undefined for control tokens and ids that are none. */
+  bytes(id: number): Uint8Array | undefined
 }

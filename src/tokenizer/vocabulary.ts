@@ -95,6 +95,11 @@ export class VocabularyTokenizer implements Tokenizer {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes(id))
   }
 
+  bytes(id: number): Uint8Array | undefined {
+    const type = this.#vocabulary.types[id]
+    return this.#vocabulary.pieces[id] === undefined || isSpecial(type) ? undefined : this.#bytes(id)
+  }
+
   #bytes(id: number): Uint8Array {
     const { pieces, types } = this.#vocabulary
     const literal = isSpecial(types[id]) || types[id] === TokenType.userDefined
