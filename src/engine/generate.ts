@@ -1,6 +1,7 @@
 // The generation loop over token ids: feed, sample, yield, until a reason to stop. Knows no text.
 import { sliceLogits } from '../backends/logits.ts'
 import { ContextOverflowError } from '../errors.ts'
+import type { Constraint } from './constraint.ts'
 import type { Sampler } from './sampler.ts'
 import type { Session } from './session.ts'
 
@@ -10,6 +11,8 @@ export interface TokenLoopOptions {
   readonly maxTokens: number
   /** Tokens that end the loop; they are not yielded. */
   readonly stopTokens: ReadonlySet<number>
+  /** Bounds what is drawn; told of each id, interjected ones too. */
+  readonly constraint?: Constraint | undefined
   readonly signal?: AbortSignal | undefined
   /** Asked after each id: ids that follow it, whatever the model would say. They are yielded too. */
   readonly interject?: ((id: number) => readonly number[]) | undefined
@@ -25,24 +28,28 @@ export interface TokenLoopOptions {
 export async function* generateTokens(
   session: Session,
   prompt: readonly number[],
-  { sampler, maxTokens, stopTokens, interject, signal, onProgress }: TokenLoopOptions,
+  { sampler, maxTokens, stopTokens, constraint, interject, signal, onProgress }: TokenLoopOptions,
 ): AsyncGenerator<number, 'stop' | 'length'> {
   if (session.length + prompt.length >= session.capacity)
     throw new ContextOverflowError(session.length + prompt.length + 1, session.capacity)
   let next = prompt
   for (let count = 0; count < maxTokens; ) {
+    const mask = constraint?.allowed()
     const logits = await session.feed(next, {
-      want: sampler.want,
+      want: mask ? 'full' : sampler.want,
       signal,
       onProgress: count === 0 ? onProgress : undefined,
     })
-    const id = sampler.draw(sampler.distribution(sliceLogits(logits, logits.rows - 1, 1), session.tokens))
+    const row = sliceLogits(logits, logits.rows - 1, 1)
+    const id = sampler.draw(sampler.distribution(row, session.tokens, mask))
     if (stopTokens.has(id)) return 'stop'
+    constraint?.accept(id)
     yield id
     count++
     const given = interject?.(id) ?? []
     for (const next of given) {
       if (count === maxTokens) return 'length'
+      constraint?.accept(next)
       yield next
       count++
     }

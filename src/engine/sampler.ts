@@ -24,8 +24,8 @@ export interface SamplerOptions {
   readonly seed?: number | undefined
 }
 
-/** Says which token ids are allowed next. */
-export type TokenMask = (id: number) => boolean
+/** Which token ids may come next: bit `id & 31` of word `id >> 5`. */
+export type TokenMask = Uint32Array
 
 /** Tokens that may come next. */
 export interface Candidates {
@@ -126,7 +126,7 @@ function range(length: number): Int32Array {
 }
 
 function masked(ids: Int32Array, values: Float32Array, mask: TokenMask) {
-  const kept = range(ids.length).filter(i => mask(ids[i]!))
+  const kept = range(ids.length).filter(i => (mask[ids[i]! >> 5]! >>> (ids[i]! & 31)) & 1)
   if (kept.length === 0) throw new InvalidOptionError('sampler: the mask allows no token')
   return pick(ids, values, kept)
 }

@@ -134,6 +134,42 @@ describe('ends', () => {
   })
 })
 
+describe('a constraint', () => {
+  /** Ids 10 and 20 by turns, until `count` were accepted; then everything. */
+  function turns(count: number) {
+    const accepted: number[] = []
+    return {
+      accepted,
+      allowed() {
+        if (accepted.length >= count) return undefined
+        const mask = new Uint32Array(2)
+        const id = accepted.length % 2 === 0 ? 10 : 20
+        mask[id >> 5]! |= 1 << (id & 31)
+        return mask
+      },
+      accept(id: number) {
+        accepted.push(id)
+      },
+    }
+  }
+
+  test('bounds what is drawn as long as it has something to say', async () => {
+    const { engine, backend } = await mockEngine()
+    const constraint = turns(3)
+    const { ids } = await run(engine.session(), { constraint, maxTokens: 5 })
+    expect(ids).toEqual([10, 20, 10, ...continued([...prompt, 10, 20, 10], 2)])
+    expect(backend.steps.map(({ want }) => want)).toEqual(['full', 'full', 'full', 'argmax', 'argmax'])
+  })
+
+  test('is told of interjected ids', async () => {
+    const { engine } = await mockEngine()
+    const constraint = turns(3)
+    const interject = (id: number) => (id === 10 ? [7] : [])
+    await run(engine.session(), { constraint, interject, maxTokens: 4 })
+    expect(constraint.accepted.slice(0, 4)).toEqual([10, 7, 10, 7])
+  })
+})
+
 describe('an abort', () => {
   test('before the start computes nothing', async () => {
     const { engine, backend } = await mockEngine()
