@@ -104,3 +104,15 @@ export class TemplateError extends TorchlessError {}
 
 /** A backend cannot run here: nothing is built for this machine and nothing can be, or a driver is missing. */
 export class BackendUnavailableError extends TorchlessError {}
+
+/** An edit of a file is not made: the path is out of bounds, the file changed, there is nothing to undo. */
+export class EditError extends TorchlessError {
+  constructor(
+    /** As the edit names it. */
+    readonly path: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${path}: ${problem}`, options)
+  }
+}
