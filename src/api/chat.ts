@@ -89,6 +89,8 @@ export class Chat {
   readonly model: Model
   /** What the model is told before the conversation; `undefined` for nothing. */
   system: string | undefined
+  /** What the model is told behind that, by a mode of the chat such as coding mode. */
+  instructions: string | undefined
   readonly #template: PromptTemplate
   readonly #templateName: BuiltinName | undefined
   readonly #tokenizer: Tokenizer
@@ -181,6 +183,7 @@ export class Chat {
   }
 
   #copyFrom(other: Chat): void {
+    this.instructions = other.instructions
     this.#dropped = other.#dropped
     this.#session = other.#session?.fork()
     this.#replies = [...other.#replies]
@@ -191,7 +194,7 @@ export class Chat {
     this.#check()
     const rest = this.#history.slice(this.#dropped)
     const used =
-      rest.length === 0 && this.system === undefined
+      rest.length === 0 && this.system === undefined && this.instructions === undefined
         ? 0
         : this.#render(rest, false, this.#options.enableThinking).tokens.length
     const capacity = this.model.contextLength
@@ -304,7 +307,8 @@ export class Chat {
     const known = messages.map(({ thinking, ...rest }) =>
       thinking === undefined ? rest : { ...rest, reasoning_content: thinking },
     )
-    const system = this.system === undefined ? [] : [{ role: 'system', content: this.system }]
+    const told = [this.system, this.instructions].filter(text => text !== undefined)
+    const system = told.length === 0 ? [] : [{ role: 'system', content: told.join('\n\n') }]
     return this.#template.render([...system, ...known], { addGenerationPrompt, enableThinking })
   }
 

@@ -1,4 +1,5 @@
 // `@path` and `@path:10-50` in a message: the files that it speaks of, put into it where models look for them.
+import { secret } from './edit-path.ts'
 
 /** What a path leads to. */
 export type FoundPath =
@@ -42,10 +43,6 @@ export interface ExpandedMessage {
 const LARGE = 256 * 1024
 const LARGEST = 4 * 1024 * 1024
 
-/** Names of files and folders that keep secrets. */
-const secret =
-  /^(\.env(\..*)?|\.(ssh|gnupg|aws|azure|kube|docker)|\.(netrc|npmrc|pypirc|htpasswd|pgpass)|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|kdbx|keystore|jks)|.*credentials.*|secrets?(\..*)?)$/i
-
 /** The references of a message, each once, in their order. Text such as an e-mail address is none. */
 export function findReferences(message: string): Reference[] {
   const found = new Map<string, Reference>()
@@ -66,6 +63,8 @@ export class FileReferences {
   readonly #confirm: (question: string) => Promise<boolean>
   /** Contents by name and range, as they were shown. */
   readonly #shown = new Map<string, string>()
+  /** Whole texts by the paths under which files lie, as they were when something of them was shown. */
+  readonly #seen = new Map<string, string>()
 
   /** `confirm` is asked about what is out of the ordinary: a secret, a large file, one outside of the project. */
   constructor(files: ProjectFiles, confirm: (question: string) => Promise<boolean>) {
@@ -98,6 +97,17 @@ export class FileReferences {
     return { text: [...blocks, message].join('\n'), included, known, refused }
   }
 
+  /** Files of the project that the model was shown, as they were then. */
+  get seen(): ReadonlyMap<string, string> {
+    return this.#seen
+  }
+
+  /** Takes note of what the model itself made of a file; undefined: it is gone. */
+  changed(path: string, text: string | undefined): void {
+    if (text === undefined) this.#seen.delete(path)
+    else this.#seen.set(path, text)
+  }
+
   /** Forgets what was shown: the conversation no longer holds it. */
   forget(): void {
     this.#shown.clear()
@@ -115,7 +125,10 @@ export class FileReferences {
       if (!(await this.#confirm(`${path} ${concern}; show it to the model?`)))
         return { reason: `it ${concern}` }
     const text = decoded(await found.read())
-    return text === undefined ? { reason: 'it is no text' } : range(text, reference)
+    if (text === undefined) return { reason: 'it is no text' }
+    const shown = range(text, reference)
+    if (typeof shown === 'string' && found.inside) this.#seen.set(found.path, text)
+    return shown
   }
 }
 

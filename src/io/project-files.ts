@@ -31,7 +31,7 @@ export async function findProjectFile(folder: string, path: string) {
 }
 
 /** Whether git leaves a file alone: as the .gitignore files from the root down to it say, and in .git itself. */
-async function isIgnored(root: string, path: string): Promise<boolean> {
+export async function isIgnored(root: string, path: string): Promise<boolean> {
   const parts = path.split(sep)
   if (parts.includes('.git')) return true
   let ignored = false

@@ -1,0 +1,168 @@
+// Where the lines that a block searches stand in a file. Several readings are tried, strict ones first; the first one that finds
+// anything decides, and it has to find one place: what stands there twice is told, never chosen from.
+
+export type Match =
+  | { readonly kind: 'found'; readonly pieces: readonly Piece[]; readonly how: string }
+  /** Lines of the places, from 1. */
+  | { readonly kind: 'ambiguous'; readonly lines: readonly number[] }
+  | { readonly kind: 'missing' }
+
+/** Lines `[start, end)` of the file and what is to stand there. */
+export interface Piece {
+  readonly start: number
+  readonly end: number
+  readonly lines: readonly string[]
+}
+
+/** Places of lines that begin alike but differ in their indentation which are looked at. */
+const MOST_PLACES = 1000
+
+/** `search` must have a line that says something. All lines come without their endings. */
+export function findMatch(
+  file: readonly string[],
+  search: readonly string[],
+  replace: readonly string[],
+): Match {
+  for (const reading of [exact, trailingSpace, indentation, punctuation, withoutFences, elisions]) {
+    const match = reading(file, search, replace)
+    if (match.kind !== 'missing') return match
+  }
+  return { kind: 'missing' }
+}
+
+type Reading = (file: readonly string[], search: readonly string[], replace: readonly string[]) => Match
+
+const exact = comparing(line => line, 'exact')
+const trailingSpace = comparing(line => line.trimEnd(), 'but for space at line ends')
+const punctuation = comparing(folded, 'but for Unicode punctuation')
+
+/** Lines that are equal once `key` has been taken of both. */
+function comparing(key: (line: string) => string, how: string): Reading {
+  return (file, search, replace) => {
+    const starts = occurrences(file.map(key), search.map(key))
+    return single(starts, start => [{ start, end: start + search.length, lines: replace }], how)
+  }
+}
+
+/** The same lines, all of them further to the right or to the left. */
+const indentation: Reading = (file, search, replace) => {
+  const candidates = occurrences(file.map(trimmed), search.map(trimmed)).slice(0, MOST_PLACES)
+  const shifts = new Map(candidates.map(start => [start, shiftAt(file, search, start)]))
+  const starts = candidates.filter(start => shifts.get(start) !== undefined)
+  const shift = shifts.get(starts[0] ?? -1)
+  if (shift === undefined) return { kind: 'missing' }
+  const { added, removed } = shift
+  const moved = replace.map(line =>
+    line.trim() === '' ? line : line.startsWith(removed) ? added + line.slice(removed.length) : line,
+  )
+  const how = `indent-shifted ${added === '' ? `-${removed.length}` : `+${added.length}`}`
+  return single(starts, start => [{ start, end: start + search.length, lines: moved }], how)
+}
+
+/** What all lines have more, or less, at their beginnings; undefined where they do not agree. */
+function shiftAt(
+  file: readonly string[],
+  search: readonly string[],
+  start: number,
+): { added: string; removed: string } | undefined {
+  let shift: { added: string; removed: string } | undefined
+  for (const [i, line] of search.entries()) {
+    if (line.trim() === '') continue
+    const [there, here] = [indentOf(file[start + i]!), indentOf(line)]
+    const own = there.endsWith(here)
+      ? { added: there.slice(0, there.length - here.length), removed: '' }
+      : here.endsWith(there)
+        ? { added: '', removed: here.slice(0, here.length - there.length) }
+        : undefined
+    if (own === undefined || (shift && (shift.added !== own.added || shift.removed !== own.removed)))
+      return undefined
+    shift = own
+  }
+  return shift
+}
+
+/** Fences around what a block holds are not of the file. */
+const withoutFences: Reading = (file, search, replace) => {
+  const inner = unfenced(search)
+  return inner === undefined ? { kind: 'missing' } : findMatch(file, inner, unfenced(replace) ?? replace)
+}
+
+function unfenced(lines: readonly string[]): readonly string[] | undefined {
+  const fenced = lines.length > 2 && /^\s*```/.test(lines[0]!) && /^\s*```\s*$/.test(lines.at(-1)!)
+  const inner = lines.slice(1, -1)
+  return fenced && inner.some(line => line.trim() !== '') ? inner : undefined
+}
+
+/** `...` stands for lines that stay; what is between must stand in the file once, one behind the other. */
+const elisions: Reading = (file, search, replace) => {
+  const [old, made] = [cut(search), cut(replace)]
+  if (old.length < 2 || old.length !== made.length) return { kind: 'missing' }
+  const pieces: Piece[] = []
+  let from = 0
+  for (const [i, part] of old.entries()) {
+    if (!part.some(line => line.trim() !== '')) {
+      // Nothing to find before the first dots or behind the last ones: nothing may be put there either.
+      if (part.length > 0 || made[i]!.length > 0) return { kind: 'missing' }
+      continue
+    }
+    const match = trailingSpace(file, part, made[i]!)
+    if (match.kind !== 'found') return match
+    const [piece] = match.pieces
+    if (piece!.start < from) return { kind: 'missing' }
+    from = piece!.end
+    pieces.push(piece!)
+  }
+  return pieces.length === 0 ? { kind: 'missing' } : { kind: 'found', pieces, how: 'around left out lines' }
+}
+
+function cut(lines: readonly string[]): string[][] {
+  const parts: string[][] = [[]]
+  for (const line of lines) {
+    if (/^\s*(\/\/|#|--|\/\*|<!--)?\s*(\.{3}|…)\s*(\*\/|-->)?\s*$/.test(line)) parts.push([])
+    else parts.at(-1)!.push(line)
+  }
+  return parts
+}
+
+function single(starts: readonly number[], pieces: (start: number) => Piece[], how: string): Match {
+  const [start] = starts
+  if (start === undefined) return { kind: 'missing' }
+  if (starts.length > 1) return { kind: 'ambiguous', lines: starts.map(at => at + 1) }
+  return { kind: 'found', pieces: pieces(start), how }
+}
+
+/** Where `search` begins in `file`, in time that grows with their lengths alone (Knuth, Morris and Pratt). */
+function occurrences(file: readonly string[], search: readonly string[]): number[] {
+  const back = [0]
+  for (let i = 1, k = 0; i < search.length; i++) {
+    while (k > 0 && search[i] !== search[k]) k = back[k - 1]!
+    if (search[i] === search[k]) k++
+    back.push(k)
+  }
+  const starts: number[] = []
+  for (let i = 0, k = 0; i < file.length; i++) {
+    while (k > 0 && (k === search.length || file[i] !== search[k])) k = back[k - 1]!
+    if (file[i] === search[k]) k++
+    if (k === search.length) starts.push(i - k + 1)
+  }
+  return starts
+}
+
+function trimmed(line: string): string {
+  return line.trim()
+}
+
+function indentOf(line: string): string {
+  return /^\s*/.exec(line)![0]
+}
+
+/** Dashes, quotation marks and spaces of all kinds as their plain forms. */
+function folded(line: string): string {
+  return line
+    .replace(/[\u2010-\u2015\u2212]/g, '-')
+    .replace(/[\u2018-\u201b\u2032]/g, "'")
+    .replace(/[\u201c-\u201f\u2033\u00ab\u00bb]/g, '"')
+    .replace(/[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, ' ')
+    .replace(/\u2026/g, '...')
+    .trimEnd()
+}

@@ -1,0 +1,53 @@
+// A text as lines that keep their own endings, so that an edit leaves those of all others alone.
+
+export interface TextLines {
+  /** A byte order mark, or nothing. */
+  readonly mark: string
+  readonly lines: readonly string[]
+  /** `\n`, `\r\n` or `\r` of each line; the last one may have none. */
+  readonly endings: readonly string[]
+}
+
+export function splitLines(text: string): TextLines {
+  const mark = text.startsWith('\ufeff') ? '\ufeff' : ''
+  const lines: string[] = []
+  const endings: string[] = []
+  for (const [whole, line, ending] of text.slice(mark.length).matchAll(/([^\r\n]*)(\r\n|\n|\r|$)/g)) {
+    if (whole === '') continue
+    lines.push(line!)
+    endings.push(ending!)
+  }
+  return { mark, lines, endings }
+}
+
+export function joinLines({ mark, lines, endings }: TextLines): string {
+  return mark + lines.map((line, i) => line + endings[i]!).join('')
+}
+
+/** Puts lines in the place of `[start, end)`. New ones end as most others do; a text without a last line feed stays without. */
+export function replaceLines(
+  text: TextLines,
+  start: number,
+  end: number,
+  made: readonly string[],
+): TextLines {
+  const usual = usualEnding(text.endings)
+  const replaced = text.endings.slice(start, end)
+  const open = end === text.lines.length && (text.endings.at(-1) ?? usual) === ''
+  const endings = made.map((_, i) => {
+    if (open && i === made.length - 1) return ''
+    // Lines that stand for others one by one end as they did.
+    return (replaced.length === made.length && replaced[i]) || usual
+  })
+  return {
+    mark: text.mark,
+    lines: text.lines.toSpliced(start, end - start, ...made),
+    endings: text.endings.toSpliced(start, end - start, ...endings),
+  }
+}
+
+function usualEnding(endings: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const ending of endings) if (ending !== '') counts.set(ending, (counts.get(ending) ?? 0) + 1)
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0] ?? '\n'
+}

@@ -1,0 +1,259 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { readEditBlocks } from '../../src/code/edit-block.ts'
+import { type FilePlan, planBlocks, planWhole } from '../../src/code/edit-plan.ts'
+
+const block = (search: string, replace: string) =>
+  `f\n<<<<<<< SEARCH\n${search}=======\n${replace}>>>>>>> REPLACE`
+const plan = (text: string | undefined, ...blocks: [search: string, replace: string][]): FilePlan =>
+  planBlocks(
+    text === undefined ? { kind: 'missing' } : { kind: 'text', text },
+    blocks.flatMap(([search, replace]) => readEditBlocks(block(search, replace), ['f']).edits),
+  )
+const result = (made: FilePlan) => made.change?.after
+const reasons = (made: FilePlan) => made.rejected.map(({ reason }) => reason)
+
+const code = 'function a() {\n  if (x) {\n    return 1\n  }\n  return 2\n}\n'
+
+/** What is searched and put there, how it is found, and what becomes of the file. */
+const found: [name: string, text: string, search: string, replace: string, how: string, expected: string][] =
+  [
+    ['exactly', code, '  return 2\n', '  return 3\n', 'exact', code.replace('2', '3')],
+    ['several lines', code, '  }\n  return 2\n', '  }\n', 'exact', code.replace('  return 2\n', '')],
+    ['more lines', 'a\nb\n', 'a\n', 'a\nx\ny\n', 'exact', 'a\nx\ny\nb\n'],
+    ['the first line', 'a\nb\n', 'a\n', 'x\n', 'exact', 'x\nb\n'],
+    ['the last line', 'a\nb\n', 'b\n', 'x\n', 'exact', 'a\nx\n'],
+    ['the last line without its end', 'a\nb', 'b\n', 'x\n', 'exact', 'a\nx'],
+    ['lines behind the last one', 'a\nb', 'b\n', 'b\nc\n', 'exact', 'a\nb\nc'],
+    ['carriage returns', 'a\r\nb\r\n', 'a\n', 'x\ny\n', 'exact', 'x\r\ny\r\nb\r\n'],
+    ['mixed endings', 'a\r\nb\nc\r\n', 'b\n', 'x\n', 'exact', 'a\r\nx\nc\r\n'],
+    ['old carriage returns', 'a\rb\rc\r', 'b\n', 'x\ny\n', 'exact', 'a\rx\ry\rc\r'],
+    ['a byte order mark', '\ufeffa\nb\n', 'a\n', 'x\n', 'exact', '\ufeffx\nb\n'],
+    ['signs of replacement', 'a\n', 'a\n', '$& $1 $$\n', 'exact', '$& $1 $$\n'],
+    ['space at ends, in the file', 'a  \nb\n', 'a\nb\n', 'x\n', 'but for space at line ends', 'x\n'],
+    ['space at ends, in the block', 'a\nb\n', 'a \nb\t\n', 'x\n', 'but for space at line ends', 'x\n'],
+    ['too far left', code, 'return 2\n', 'return 3\n', 'indent-shifted +2', code.replace('2', '3')],
+    [
+      'too far left, nested',
+      code,
+      'if (x) {\n  return 1\n}\n',
+      'if (y) {\n  return 1\n}\n',
+      'indent-shifted +2',
+      code.replace('x', 'y'),
+    ],
+    ['too far right', 'a\n  b\n', '    a\n      b\n', '    x\n      y\n', 'indent-shifted -4', 'x\n  y\n'],
+    ['tabs', '\ta\n\t\tb\n', 'a\n\tb\n', 'x\n', 'indent-shifted +1', '\tx\n'],
+    [
+      'empty lines in what is shifted',
+      '  a\n\n  b\n',
+      'a\n\nb\n',
+      'x\n\ny\n',
+      'indent-shifted +2',
+      '  x\n\n  y\n',
+    ],
+    ['quotation marks', "say 'it'\n", 'say ‘it’\n', "say 'x'\n", 'but for Unicode punctuation', "say 'x'\n"],
+    ['dashes', 'a - b\n', 'a – b\n', 'x\n', 'but for Unicode punctuation', 'x\n'],
+    ['spaces that do not break', 'a b\n', 'a\u00a0b\n', 'x\n', 'but for Unicode punctuation', 'x\n'],
+    ['fences around', 'a\nb\n', '```\na\n```\n', '```\nx\n```\n', 'exact', 'x\nb\n'],
+    [
+      'what is left out',
+      code,
+      'function a() {\n...\n}\n',
+      'function b() {\n...\n}\n',
+      'around left out lines',
+      code.replace('a()', 'b()'),
+    ],
+    [
+      'what a comment leaves out',
+      code,
+      'function a() {\n  // ...\n}\n',
+      'function b() {\n  // ...\n}\n',
+      'around left out lines',
+      code.replace('a()', 'b()'),
+    ],
+    ['dots that are in the file', 'a\n...\nb\n', '...\n', 'x\n', 'exact', 'a\nx\nb\n'],
+    ['an empty file', '', '', 'x\n', 'empty file', 'x\n'],
+  ]
+
+describe('what is found', () => {
+  test.each(found)('%s', (_, text, search, replace, how, expected) => {
+    const made = plan(text, [search, replace])
+    expect(reasons(made)).toEqual([])
+    expect(made.change).toMatchObject({ before: text, after: expected, notes: [how] })
+  })
+  test('a file that is still to be made', () => {
+    expect(plan(undefined, ['', 'x\ny\n']).change).toEqual({
+      path: 'f',
+      before: undefined,
+      after: 'x\ny\n',
+      notes: ['new file'],
+    })
+  })
+  test('a file that is to go', () => {
+    expect(plan('a\nb\n', ['a\nb\n', '']).change).toMatchObject({
+      after: undefined,
+      notes: ['deletes the file'],
+    })
+    expect(result(plan('a\nb\n', ['a\n', '']))).toBe('b\n')
+  })
+  test('blocks see what those before them made', () => {
+    expect(result(plan('a\nb\n', ['a\n', 'x\n'], ['x\nb\n', 'y\n']))).toBe('y\n')
+  })
+})
+
+describe('what is not', () => {
+  test.each<[string, string | undefined, string, string, string]>([
+    [
+      'lines that stand there twice',
+      'a\nb\na\n',
+      'a\n',
+      'x\n',
+      'the lines stand there 2 times, in lines 1, 3; more lines around them tell which is meant',
+    ],
+    [
+      'twice but for their ends',
+      'a \nb\na  \n',
+      'a\n',
+      'x\n',
+      'the lines stand there 2 times, in lines 1, 3; more lines around them tell which is meant',
+    ],
+    [
+      'twice but for their beginnings',
+      '  a\n b\n    a\n',
+      'a\n',
+      'x\n',
+      'the lines stand there 2 times, in lines 1, 3; more lines around them tell which is meant',
+    ],
+    [
+      'lines that are not there',
+      code,
+      'nothing of the kind\n',
+      'x\n',
+      'the lines to search are not in the file',
+    ],
+    ['lines shifted unevenly', '  a\n b\n', 'a\nb\n', 'x\n', 'the lines to search are not in the file'],
+    [
+      'left out lines that end nowhere',
+      code,
+      'function a() {\n...\nnowhere\n',
+      'x\n...\ny\n',
+      'the lines to search are not in the file',
+    ],
+    [
+      'left out lines in the wrong order',
+      'a\nb\nc\n',
+      'c\n...\na\n',
+      'x\n...\ny\n',
+      'the lines to search are not in the file',
+    ],
+    [
+      'left out lines that come back changed',
+      code,
+      'function a() {\n...\n}\n',
+      'function b() {\n}\n',
+      'the lines to search are not in the file',
+    ],
+    ['what is there already', 'a\nnew\n', 'old\n', 'new\n', 'the new lines stand there already'],
+    ['what is the same', 'a\n', 'a\n', 'a\n', 'nothing would change'],
+    [
+      'a new file where there is one',
+      'a\n',
+      '',
+      'x\n',
+      'the file exists; an empty SEARCH part makes a new one and would lose what it holds',
+    ],
+    [
+      'a change where there is none',
+      undefined,
+      'a\n',
+      'x\n',
+      'there is no such file; an empty SEARCH part makes a new one',
+    ],
+    [
+      'empty lines alone',
+      'a\n\n',
+      '\n',
+      'x\n',
+      'the file exists; an empty SEARCH part makes a new one and would lose what it holds',
+    ],
+  ])('%s', (_, text, search, replace, reason) => {
+    const made = plan(text, [search, replace])
+    expect(made.change).toBeUndefined()
+    expect(reasons(made)).toEqual([reason])
+  })
+  test('one block that fails leaves all of its file alone', () => {
+    const made = plan('a\nb\n', ['a\n', 'x\n'], ['nothing\n', 'y\n'])
+    expect(made.change).toBeUndefined()
+    expect(reasons(made)).toEqual(['the lines to search are not in the file'])
+  })
+  test('the nearest lines are shown', () => {
+    const [edit] = plan(code, ['  returns 2\n', '  return 3\n']).rejected
+    expect(edit!.nearest).toBe('5:   return 2')
+  })
+  test('large texts that are alike everywhere take no time', () => {
+    const lines = 'x\n'.repeat(50_000)
+    expect(reasons(plan(lines, [`${'x\n'.repeat(20_000)}y\n`, 'z\n']))).toEqual([
+      'the lines to search are not in the file',
+    ])
+    const spaced = ' x\n'.repeat(50_000)
+    expect(reasons(plan(spaced, [`  x\n${'x\n'.repeat(20_000)}`, 'z\n']))).toEqual([
+      'the lines to search are not in the file',
+    ])
+  })
+})
+
+test('files written whole keep their endings, their mark, and how they end', () => {
+  const whole = (before: string | undefined, text: string) =>
+    planWhole(before === undefined ? { kind: 'missing' } : { kind: 'text', text: before }, {
+      path: 'f',
+      text,
+      line: 1,
+    }).change?.after
+  expect(whole(undefined, 'a\n')).toBe('a\n')
+  expect(whole('\ufeffa\r\nb\r\n', 'a\nc\nd\n')).toBe('\ufeffa\r\nc\r\nd\r\n')
+  expect(whole('a\nb', 'a\nc\n')).toBe('a\nc')
+  expect(whole('a\n', 'a\n')).toBeUndefined()
+})
+
+describe('for any text', () => {
+  const line = fc.stringMatching(/^[ ab{}]{0,6}$/)
+  const ending = fc.constantFrom('\n', '\r\n')
+  const text = fc
+    .array(fc.tuple(line, ending), { minLength: 1, maxLength: 12 })
+    .map(all => all.map(([a, b]) => a + b).join(''))
+
+  test('a block made of lines that stand there once applies, and all others stay as they are, byte by byte', () => {
+    fc.assert(
+      fc.property(
+        text,
+        fc.nat(),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(line, { maxLength: 3 }),
+        (before, at, count, made) => {
+          const lines = before.match(/[^\n]*\n/g)!
+          const start = at % lines.length
+          const taken = lines.slice(start, start + count)
+          const bare = (some: readonly string[]) => some.map(one => one.replace(/\r?\n$/, ''))
+          const places = lines.filter((_, i) =>
+            bare(taken).every((one, k) => bare(lines)[i + k] === one),
+          ).length
+          fc.pre(
+            places === 1 && bare(taken).join('').trim() !== '' && bare(taken).join('\n') !== made.join('\n'),
+          )
+          fc.pre(made.length > 0 || taken.length < lines.length)
+          const changed = result(
+            plan(before, [`${bare(taken).join('\n')}\n`, made.map(one => `${one}\n`).join('')]),
+          )
+          const head = lines.slice(0, start).join('')
+          const tail = lines.slice(start + taken.length).join('')
+          expect(changed!.startsWith(head)).toBe(true)
+          expect(changed!.endsWith(tail)).toBe(true)
+          expect(
+            bare(changed!.slice(head.length, changed!.length - tail.length).match(/[^\n]*\n/g) ?? []),
+          ).toEqual(made)
+        },
+      ),
+      { seed: 9, numRuns: 2000 },
+    )
+  })
+})
