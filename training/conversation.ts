@@ -47,7 +47,7 @@ export function sample(random: Random, tokenizer: Tokenizer): Sample {
 }
 
 /** Percent of the texts that are stories; of the conversations, those of each kind. */
-const SHARES = { story: 8, edit: 34, sum: 36, tale: 9 }
+const SHARES = { story: 14, edit: 36, sum: 36, tale: 9 }
 
 /** A conversation of one turn to three, without anything that is kept for judging. */
 export function conversation(random: Random): Message[] {

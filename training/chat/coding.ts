@@ -1,5 +1,6 @@
 // What a coding mode puts around a request: the file's text in the user's message, instructions in the system's. Many forms of
 // each, so that the model does not hang on one.
+import { instructions } from '../../src/code/instructions.ts'
 import type { Random } from '../../test/fixtures/random.ts'
 import { pick } from '../grammar.ts'
 import type { Edit } from './edits.ts'
@@ -29,8 +30,12 @@ const presentations = [
   '--- P ---\nX\n---',
 ]
 
-/** The user's message. */
+/** The user's message; that of torchless's own coding mode as often as all others. */
 export function fileMessage({ path, before, request, language }: Edit, random: Random): string {
+  if (random.below(2) === 0) {
+    const said = pick([`${request} @${path}`, `@${path} ${request}`, `In @${path}: ${request}`], random)
+    return `${path}\n\`\`\`\n${before}\n\`\`\`\n\n${said}`
+  }
   const values = { P: path, L: language, X: before, N: String(before.split('\n').length) }
   const file = pick(presentations, random).replace(/\b[PLXN]\b/g, key => values[key as 'P'])
   const mentions = [request, request, `${request} @${path}`, `@${path} ${request}`, `In @${path}: ${request}`]
@@ -58,8 +63,9 @@ const shapes = [
   'path\n<<<<<<< SEARCH\nlines to find\n=======\nlines to put there\n>>>>>>> REPLACE',
 ]
 
-/** Instructions of a coding mode, short or long; undefined for none. */
+/** Instructions of a coding mode, torchless's own or others, short or long; undefined for none. */
 export function codingSystem(random: Random): string | undefined {
+  if (random.below(2) === 0) return instructions.search
   if (random.below(4) === 0) return undefined
   const first = pick(
     [
