@@ -429,12 +429,7 @@ Kernel kernel_of(OpKind kind) {
 
 } // namespace tl
 
-#define TL_TEXT(x) #x
-#define TL_NAME(x) TL_TEXT(x)
-
 int32_t tl_abi_version() { return ABI_VERSION; }
-
-const char *tl_level() { return TL_NAME(TORCHLESS_LEVEL); }
 
 TlExecutable *tl_compile(const double *program, int64_t length) {
   try {

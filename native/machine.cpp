@@ -1,4 +1,4 @@
-// What the machine could do at best: the roofs that benchmarks compare with.
+// The level, and what the machine could do at it at best: the roofs that benchmarks compare with.
 #include "pool.h"
 #include "simd.h"
 #include "torchless.h"
@@ -60,6 +60,11 @@ double best_rate(int threads, double seconds, Task task, Measurement &m, double 
 
 } // namespace
 } // namespace tl
+
+#define TL_TEXT(x) #x
+#define TL_NAME(x) TL_TEXT(x)
+
+const char *tl_level() { return TL_NAME(TORCHLESS_LEVEL); }
 
 double tl_measure_read(int32_t threads, double seconds) {
   const uint64_t address = tl_reserve(tl::READ_BYTES);

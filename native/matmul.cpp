@@ -1,7 +1,7 @@
 // The matmul operation: prepares the activations once (norm, 8 bits), then shares the rows of all its weights
 // among the threads.
-#include "matmul.h"
-#include <algorithm>
+#include "simd_bf16.h"
+#include "products.h"
 
 namespace tl {
 namespace {
@@ -53,84 +53,6 @@ void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
       a.prepare(t, a.forms, a.quantized);
     }
     if (count >= PANEL_FROM) a.pack(first, end - first, first, a.forms);
-  }
-}
-
-/**
- * Calls dots(row, rows, lanes) for up to FW rows at a time. Row r's answer for token t goes to lanes[FW · t + r] in eight parts,
- * which are added up for all of these rows together.
- */
-template <int tokens, class Dots> void each_rows(int begin, int end, int first_token, const Output &output, Dots dots) {
-  F8 lanes[tokens * FW];
-  for (int row = begin; row < end; row += FW) {
-    const int rows = std::min(FW, end - row);
-    dots(row, rows, lanes);
-    for (int t = 0; t < tokens; t++) output.put_rows(first_token + t, row, rows, f_combine(lanes + FW * t));
-  }
-}
-
-template <class Format, int tokens>
-void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
-  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
-    for (int r = 0; r < rows; r++) dot_row<Format, tokens>(w.data + w.row_bytes * (row + r), w.columns, x, lanes + r);
-  });
-}
-
-template <class Format>
-void by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
-  int t = 0;
-  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
-  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
-  for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
-}
-
-/** One panel times one tile of tokens, of which the first is `token`; `sums` are those of the row's panels so far. */
-template <class Products, int tokens>
-void multiply_tile(const Panel &panel, const PanelPlace &place, const Tiles &x, int token, float *sums, Ahead &ahead) {
-  F acc[tokens];
-  TL_UNROLL
-  for (int t = 0; t < tokens; t++) acc[t] = place.from == 0 ? f_set(0) : f_load(sums + t * FW);
-  Products::template add<tokens>(panel, x, token, place.from, place.to, acc, ahead);
-  TL_UNROLL
-  for (int t = 0; t < tokens; t++) f_store(sums + t * FW, acc[t]);
-}
-
-/** The place that follows; one without rows behind the last. */
-template <class Kind> PanelPlace next_place(PanelPlace place, int end, int columns) {
-  place.from = place.to;
-  if (place.from == columns) {
-    place.from = 0;
-    place.row += place.rows;
-    place.rows = std::min(FW, end - place.row);
-  }
-  place.to = std::min(columns, place.from + Kind::columns);
-  return place;
-}
-
-template <class Kind>
-void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int count, const Output &output, uint8_t *memory) {
-  using Products = typename Kind::Products;
-  Panel &panel = *(Panel *)memory;
-  float *sums = (float *)(memory + sizeof(Panel));
-  PanelPlace place{begin, std::min(FW, end - begin), 0, std::min(w.columns, Kind::columns)};
-  while (place.row < end) {
-    Kind::unpack(w, place, panel);
-    const PanelPlace next = next_place<Kind>(place, end, w.columns);
-    Ahead ahead(w, next, Kind::steps);
-    for (int t = 0; t < count; t += tiles.width) {
-      const int left = std::min(tiles.width, count - t);
-      float *own = sums + size_t(t) * FW;
-      switch (padded_tokens(left)) {
-      case 4: multiply_tile<Products, 4>(panel, place, tiles, t, own, ahead); break;
-#if defined(__AVX512F__)
-      case 8: multiply_tile<Products, 8>(panel, place, tiles, t, own, ahead); break;
-      case 12: multiply_tile<Products, 12>(panel, place, tiles, t, own, ahead); break;
-#endif
-      }
-      if (place.to < w.columns) continue;
-      for (int i = 0; i < left; i++) output.put_rows(t + i, place.row, place.rows, f_load(own + i * FW));
-    }
-    place = next;
   }
 }
 
@@ -256,11 +178,8 @@ void by_rows(const Weight &w, int begin, int end, const Activations &a, int coun
 #else
   case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.x, count, o);
 #endif
-#define TL_ROWS(name) \
-  case Type::name: return by_quantized_rows<name>(w, begin, end, a, count, o);
-    TL_FOR_EACH_DOT(TL_ROWS)
-#undef TL_ROWS
-  default: return by_decoded_rows(w, begin, end, a.x, count, o, memory);
+  default:
+    if (!by_quantized_rows(w, begin, end, a, count, o)) by_decoded_rows(w, begin, end, a.x, count, o, memory);
   }
 }
 
@@ -273,11 +192,8 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, c
 #else
   case Type::BF16: return by_panels<FloatPanel<BF16Source>>(w, begin, end, x, count, o, memory);
 #endif
-#define TL_PANELS(name) \
-  case Type::name: return by_panels<QuantizedPanel<name>>(w, begin, end, x, count, o, memory);
-    TL_FOR_EACH_DOT(TL_PANELS)
-#undef TL_PANELS
-  default: return by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
+  default:
+    if (!by_quantized_panels(w, begin, end, x, count, o, memory)) by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
   }
 }
 

@@ -249,31 +249,6 @@ inline void transpose4(const void *a, const void *b, const void *c, const void *
   for (int i = 0; i < 4; i++) _mm_storeu_ps((float *)((uint8_t *)to + stride * i), rows[i]);
 }
 
-#if defined(__AVX512BF16__)
-#define TL_BF16_DOT 1
-/** Twice FW numbers in bf16. */
-using BF = __m512bh;
-inline BF bf_load(const void *p) {
-  BF r;
-  std::memcpy(&r, p, 64);
-  return r;
-}
-/** One pair in all places. */
-inline BF bf_set(const void *pair) {
-  const __m512i all = _mm512_set1_epi32(*(const int32_t *)pair);
-  BF r;
-  std::memcpy(&r, &all, 64);
-  return r;
-}
-/** acc[i] + a[2i] · b[2i] + a[2i+1] · b[2i+1] */
-inline F bf_dot(BF a, BF b, F acc) { return _mm512_dpbf16_ps(acc, a, b); }
-/** FW floats rounded to nearest, ties to even. */
-inline void f_to_bf16(void *p, F a) {
-  const __m256bh r = _mm512_cvtneps_pbh(a);
-  std::memcpy(p, &r, 32);
-}
-#endif
-
 /** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
 inline int quantize32(const float *x, int8_t *q, float &d) {
   const __m256 unsign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));

@@ -2,15 +2,17 @@
 // without a C++ compiler torchless runs too, slowly. `--strict` makes it fail for whoever works on native/.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { InvalidOptionError } from '../errors.ts'
 import { type BuildResult, buildNative } from './build.ts'
+import { levelsOf, PORTABLE } from './levels.ts'
 import { nativeBuilds, nativeSources, platformName } from './paths.ts'
 
 const { values } = parseArgs({
   options: {
     /** Folder for the libraries. */
     out: { type: 'string' },
-    /** A level to build; repeatable. Default: all. */
-    level: { type: 'string', multiple: true },
+    /** Levels to build, such as avx2 or avx2,avx512; the portable one, which any other needs to be found, comes with them. Default: all. */
+    levels: { type: 'string' },
     /** x64 or arm64, with a cross compiler in CXX. */
     arch: { type: 'string' },
     /** A further compiler flag, such as --flag=-fsanitize=address; repeatable. */
@@ -23,7 +25,7 @@ try {
   const result = await buildNative({
     sources: nativeSources,
     output: values.out ?? join(nativeBuilds, platformName(values.arch)),
-    levels: values.level,
+    levels: values.levels === undefined ? undefined : levelsNamed(values.levels.split(',')),
     arch: values.arch,
     flags: values.flag,
   })
@@ -34,6 +36,14 @@ try {
 } catch (error) {
   console.log(`native: not built: ${error instanceof Error ? error.message : error}`)
   if (values.strict) process.exitCode = 1
+}
+
+function levelsNamed(names: readonly string[]): string[] {
+  const known = levelsOf(values.arch).map(({ name }) => name)
+  const unknown = names.find(name => !known.includes(name))
+  if (unknown !== undefined)
+    throw new InvalidOptionError(`--levels: expected some of ${known.join(', ')}, found ${unknown}`)
+  return [PORTABLE, ...names]
 }
 
 function summary({ compiler, tried, levels, seconds }: BuildResult): string {

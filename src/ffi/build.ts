@@ -1,11 +1,13 @@
-// Builds the native library, once per level, with whatever C++ compiler there is. A build's name tells what went
-// into it, so that nothing is built twice and an outdated build is never taken for a current one.
+// Builds the native library, once per level, with whatever C++ compiler there is: source by source, on all cores, what is the same
+// at several levels once. A build's name tells what went into it, so that nothing is built twice and an outdated build is never taken
+// for a current one.
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import {
   type Compiler,
+  compileArguments,
   compileFlags,
   findCompiler,
   firstError,
@@ -14,6 +16,7 @@ import {
   runCompiler,
 } from './compiler.ts'
 import { type Level, levelsOf } from './levels.ts'
+import { compiledOf, hashOf, levelFor, readSources } from './sources.ts'
 
 export interface BuildOptions {
   /** Folder of the `.cpp` and `.h` files. */
@@ -60,27 +63,36 @@ const ABANDONED_MS = 3_600_000
 /** Builds what is missing. Two processes may do so at once: each library appears whole or not at all. */
 export async function buildNative(options: BuildOptions): Promise<BuildResult> {
   const start = performance.now()
-  const { sources, output, arch = process.arch, flags = [], env = process.env } = options
+  const { output, arch = process.arch, flags = [], env = process.env } = options
   const wanted = levelsOf(arch).filter(({ name }) => options.levels?.includes(name) ?? true)
   const compiler = await findCompiler(env)
   if ('tried' in compiler) return { compiler: undefined, tried: compiler.tried, levels: [], seconds: 0 }
 
   await mkdir(output, { recursive: true })
-  const source = await sourceHash(sources)
-  const files = (await sourceFiles(sources)).filter(name => name.endsWith('.cpp'))
-  const job = {
-    onCompile: options.onCompile,
+  const sources = await readSources(options.sources)
+  const scratch = await mkdtemp(join(output, SCRATCH))
+  const job: Job = {
     compiler,
-    arch,
-    flags,
     env,
     output,
-    source,
-    files: files.map(name => join(sources, name)),
+    scratch,
+    source: hashOf(sources),
+    flagsOf: level => [...compileFlags(compiler.kind, level, arch), ...flags],
+    turns: new Turns(availableParallelism()),
   }
-  const levels = await inParallel(wanted, availableParallelism(), level => buildLevel(job, level))
-  await removeStale(output, source, levels)
-  return { compiler: compiler.version, tried: [], levels, seconds: (performance.now() - start) / 1000 }
+  try {
+    const plans = await Promise.all(wanted.map(level => planLevel(job, level)))
+    const missing = plans.filter(({ result }) => result === undefined).map(({ level }) => level)
+    const objects = compile(job, options.sources, sources, levelsOf(arch), missing)
+    for (const { name } of missing) options.onCompile?.(name)
+    const levels = await Promise.all(
+      plans.map(({ level, path, result }) => result ?? link(job, level, path, objects.get(level)!)),
+    )
+    await removeStale(output, job.source, levels)
+    return { compiler: compiler.version, tried: [], levels, seconds: (performance.now() - start) / 1000 }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
 }
 
 /** Libraries built from these sources, by level. */
@@ -93,63 +105,105 @@ export async function builtLevels(folder: string, source: string): Promise<Map<s
   return found
 }
 
-/** Stands for the contents of all native sources. */
-export async function sourceHash(folder: string): Promise<string> {
-  const hash = createHash('sha256')
-  for (const name of await sourceFiles(folder)) {
-    const bytes = await readFile(join(folder, name))
-    hash.update(`${name}\0${bytes.length}\0`).update(bytes)
-  }
-  return hash.digest('hex').slice(0, 12)
-}
-
-async function sourceFiles(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter(name => /\.(cpp|h)$/.test(name)).sort()
-}
-
 interface Job {
   readonly compiler: Compiler
-  readonly arch: string
-  readonly flags: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly output: string
+  /** Folder for objects; empty in the end. */
+  readonly scratch: string
   /** Hash of the sources. */
   readonly source: string
-  readonly files: readonly string[]
-  readonly onCompile: BuildOptions['onCompile']
+  readonly flagsOf: (level: Level) => string[]
+  readonly turns: Turns
 }
 
-async function buildLevel(job: Job, level: Level): Promise<LevelResult> {
+interface Plan {
+  readonly level: Level
+  /** Where the library belongs. */
+  readonly path: string
+  /** Undefined if it is to be built. */
+  readonly result?: LevelResult
+}
+
+async function planLevel(job: Job, level: Level): Promise<Plan> {
   const { compiler, env, output } = job
-  const flags = [...compileFlags(compiler.kind, level, job.arch), ...job.flags]
+  const flags = job.flagsOf(level)
   const how = createHash('sha256').update(JSON.stringify([compiler.version, compiler.command, flags]))
   const name = `torchless-${level.name}-${job.source}-${how.digest('hex').slice(0, 8)}.${extension}`
   const path = join(output, name)
-  if (await exists(path)) return { level: level.name, state: 'current', path }
+  if (await exists(path)) return { level, path, result: { level: level.name, state: 'current', path } }
+  const problem = await refusal(compiler, flags, env)
+  if (problem) return { level, path, result: { level: level.name, state: 'skipped', problem } }
+  return { level, path }
+}
 
-  const refused = await refusal(compiler, flags, env)
-  if (refused) return { level: level.name, state: 'skipped', problem: refused }
-  job.onCompile?.(level.name)
-  const scratch = await mkdtemp(join(output, SCRATCH))
-  try {
-    const library = join(scratch, name)
-    const args = [...flags, ...linkArguments(compiler.kind, job.files, library, scratch)]
-    const answer = await runCompiler(compiler.command, args, env)
-    if (answer.status !== 0)
-      return {
-        level: level.name,
-        state: 'failed',
-        problem: firstError(answer.output) ?? 'the compiler failed',
-        output: answer.output,
+/** A compiled source, or what the compiler said against it. */
+type Compiled = { readonly object: string } | { readonly output: string }
+
+/** Sets off the compiler for all sources of the levels, and answers with each level's objects. */
+function compile(
+  job: Job,
+  folder: string,
+  sources: ReadonlyMap<string, string>,
+  known: readonly Level[],
+  levels: readonly Level[],
+): Map<Level, Promise<Compiled>[]> {
+  const objects = new Map<string, Promise<Compiled>>()
+  const byLevel = new Map<Level, Promise<Compiled>[]>(levels.map(level => [level, []]))
+  // The best level's objects are the largest.
+  for (const name of compiledOf(sources))
+    for (const level of [...levels].reverse()) {
+      const target = levelFor(name, known.slice(0, known.indexOf(level) + 1), sources)
+      const object = join(job.scratch, `${name}.${target.name}.o`)
+      if (!objects.has(object)) {
+        const args = [
+          ...job.flagsOf(target),
+          ...compileArguments(job.compiler.kind, join(folder, name), object),
+        ]
+        objects.set(
+          object,
+          job.turns.take(() => compiled(job, args, object)),
+        )
       }
+      byLevel.get(level)!.push(objects.get(object)!)
+    }
+  return byLevel
+}
+
+async function compiled(job: Job, args: readonly string[], object: string): Promise<Compiled> {
+  const { status, output } = await runCompiler(job.compiler.command, args, job.env)
+  return status === 0 ? { object } : { output }
+}
+
+async function link(
+  job: Job,
+  level: Level,
+  path: string,
+  parts: readonly Promise<Compiled>[],
+): Promise<LevelResult> {
+  const { compiler, env } = job
+  const failed = (output: string): LevelResult => ({
+    level: level.name,
+    state: 'failed',
+    problem: firstError(output) ?? 'the compiler failed',
+    output,
+  })
+  const objects: string[] = []
+  for (const part of await Promise.all(parts)) {
+    if ('output' in part) return failed(part.output)
+    objects.push(part.object)
+  }
+  const library = join(job.scratch, basename(path))
+  const args = [...job.flagsOf(level), ...linkArguments(compiler.kind, objects, library, job.scratch)]
+  const { status, output } = await runCompiler(compiler.command, args, env)
+  if (status !== 0) return failed(output)
+  try {
     await rename(library, path)
     return { level: level.name, state: 'built', path }
   } catch (error) {
     // Windows does not let a library be replaced that another process has just built and opened.
     if (await exists(path)) return { level: level.name, state: 'current', path }
     throw error
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
   }
 }
 
@@ -185,20 +239,21 @@ async function modified(path: string): Promise<number> {
   )
 }
 
-/** Answers in the items' order, with at most `width` of them at work. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  width: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const answers: R[] = []
-  let next = 0
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next++
-      answers[index] = await work(items[index]!)
+/** Lets at most `width` pieces of work run at a time, in the order in which they come. */
+class Turns {
+  private readonly waiting: (() => void)[] = []
+
+  constructor(private free: number) {}
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--
+    else await new Promise<void>(resolve => this.waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.waiting.shift()
+      if (next) next()
+      else this.free++
     }
   }
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker))
-  return answers
 }

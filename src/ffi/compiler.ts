@@ -32,7 +32,10 @@ export async function findCompiler(env: NodeJS.ProcessEnv): Promise<Compiler | {
   return { tried }
 }
 
-/** Flags of every level. Results must not depend on what a compiler fuses, so contraction is off. */
+/**
+ * Flags of every level. Results must not depend on what a compiler fuses, so contraction is off. Copies of loops for each case of a
+ * condition in them take most of the time of -O3 here and make nothing faster.
+ */
 export function compileFlags(kind: Compiler['kind'], level: Level, arch: string): string[] {
   const define = `TORCHLESS_LEVEL=${level.name}`
   if (kind === 'msvc')
@@ -40,6 +43,7 @@ export function compileFlags(kind: Compiler['kind'], level: Level, arch: string)
   const flags = [
     '-std=c++20',
     '-O3',
+    '-fno-unswitch-loops',
     '-fvisibility=hidden',
     '-fno-math-errno',
     '-ffp-contract=off',
@@ -51,24 +55,22 @@ export function compileFlags(kind: Compiler['kind'], level: Level, arch: string)
   return [...flags, `-D${define}`, ...level.flags]
 }
 
-/** Arguments that turn sources into a shared library; `scratch` is a folder for what else comes out. */
+/** Arguments that compile a source to `object`. */
+export function compileArguments(kind: Compiler['kind'], source: string, object: string): string[] {
+  return kind === 'msvc' ? ['/c', source, `/Fo:${object}`] : ['-c', source, '-o', object]
+}
+
+/** Arguments that link objects to a shared library; `scratch` is a folder for what else comes out. */
 export function linkArguments(
   kind: Compiler['kind'],
-  sources: readonly string[],
+  objects: readonly string[],
   library: string,
   scratch: string,
 ): string[] {
   if (kind === 'msvc')
-    return [
-      '/LD',
-      ...sources,
-      `/Fe:${library}`,
-      `/Fo:${scratch}\\`,
-      '/link',
-      `/IMPLIB:${join(scratch, 'import.lib')}`,
-    ]
+    return ['/LD', ...objects, `/Fe:${library}`, '/link', `/IMPLIB:${join(scratch, 'import.lib')}`]
   // MinGW's run-time libraries are not on the path of who only runs Node.
-  return ['-shared', ...(process.platform === 'win32' ? ['-static'] : []), ...sources, '-o', library]
+  return ['-shared', ...(process.platform === 'win32' ? ['-static'] : []), ...objects, '-o', library]
 }
 
 /** Why a compiler does not take these flags: an old one lacks newer levels. Undefined if it takes them. */

@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BackendUnavailableError, InvalidOptionError } from '../errors.ts'
-import { buildNative, builtLevels, sourceHash } from './build.ts'
+import { buildNative, builtLevels } from './build.ts'
 import { levelsOf, PORTABLE } from './levels.ts'
 import { type Library, openLibrary } from './native.ts'
 import { cacheFolder, nativeBuilds, nativeSources, packageFolder, platformName } from './paths.ts'
+import { sourceHash } from './sources.ts'
 
 export interface NativeLibrary extends Library {
   /** The level that it was built for. */

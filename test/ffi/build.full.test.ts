@@ -1,5 +1,6 @@
 // Builds of the native library: every level once, nothing twice, and a word on what could not be built.
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { appendFile, chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -74,6 +75,19 @@ describe('a build', () => {
     expect((await readdir(places.builds)).length).toBe(1)
   })
 
+  test('compiles once what is the same at several levels', async () => {
+    await writeFile(join(places.sources, 'plain.cpp'), 'int plain() { return 1; }\n')
+    const log = join(places.folder, 'log')
+    const result = await build({ env: await compilerThat(`echo "$*" >> '${log}'`) })
+    expect(states(result)).toEqual(all.map(level => `${level} built`))
+    const compiled = (name: string) =>
+      readFileSync(log, 'utf8')
+        .split('\n')
+        .filter(line => line.includes(`-c ${join(places.sources, name)} `)).length
+    expect(compiled('plain.cpp')).toBe(1)
+    expect(compiled('level.cpp')).toBe(all.length)
+  })
+
   test('skips levels that the compiler is too old for', async () => {
     const newest = levelsOf().at(-1)!
     const flag = newest.flags.at(-1)!
@@ -101,6 +115,23 @@ describe('a build', () => {
     })
     expect(await build({ env: { ...places.env, CXX: 'nonesuch -x' } })).toMatchObject({
       tried: ['nonesuch -x'],
+    })
+  })
+
+  test('of unknown levels says which there are', async () => {
+    const args = [
+      '--import',
+      'tsx',
+      'src/ffi/build-cli.ts',
+      '--out',
+      places.builds,
+      '--strict',
+      '--levels',
+      'sse9',
+    ]
+    await expect(promisify(execFile)(process.execPath, args, { cwd: packageFolder })).rejects.toMatchObject({
+      code: 1,
+      stdout: `native: not built: --levels: expected some of ${all.join(', ')}, found sse9\n`,
     })
   })
 

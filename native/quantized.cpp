@@ -1,0 +1,45 @@
+// Products with weights in block formats, which have kernels of their own: a few rows of activations row by row, more by panels.
+// Apart from the others, since these take a compiler longest and only they need not know of bf16.
+#include "products.h"
+
+namespace tl {
+namespace {
+
+template <class Format, int tokens>
+void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
+  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
+    for (int r = 0; r < rows; r++) dot_row<Format, tokens>(w.data + w.row_bytes * (row + r), w.columns, x, lanes + r);
+  });
+}
+
+template <class Format>
+void by_format(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+  int t = 0;
+  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
+  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
+  for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
+}
+
+} // namespace
+
+bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o) {
+  switch (w.type) {
+#define TL_ROWS(name) \
+  case Type::name: by_format<name>(w, begin, end, a, count, o); return true;
+    TL_FOR_EACH_DOT(TL_ROWS)
+#undef TL_ROWS
+  default: return false;
+  }
+}
+
+bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
+  switch (w.type) {
+#define TL_PANELS(name) \
+  case Type::name: by_panels<QuantizedPanel<name>>(w, begin, end, x, count, o, memory); return true;
+    TL_FOR_EACH_DOT(TL_PANELS)
+#undef TL_PANELS
+  default: return false;
+  }
+}
+
+} // namespace tl
