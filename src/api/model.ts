@@ -11,7 +11,7 @@ import { Chat, type ChatOptions } from './chat.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
 import { namedTemplate, noTemplate, type PromptTemplate } from './template.ts'
 import { noTokenizer } from './tokenizer.ts'
-import { type Cost, costOf } from './traffic.ts'
+import { type Cost, costOf, parametersOf } from './traffic.ts'
 
 export class Model {
   /** The file it came from. */
@@ -24,6 +24,8 @@ export class Model {
   readonly trainedContextLength: number
   /** Number of token ids, and width of a row of logits. */
   readonly vocabularySize: number
+  /** Number of weights. */
+  readonly parameters: number
   /** Name of the backend that computes. */
   readonly backend: string
   /** What it computes on: processor or GPU, threads, instruction set. */
@@ -53,6 +55,7 @@ export class Model {
     this.trainedContextLength = parts.recorded.config.contextLength
     this.contextLength = parts.engine.maxSeqLen
     this.vocabularySize = parts.engine.vocabulary
+    this.parameters = parametersOf(parts.recorded.program)
     this.backend = parts.backend.name
     this.device = parts.backend.device
     this.cost = costOf(parts.recorded.program, parts.kvDType)

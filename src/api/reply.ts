@@ -3,10 +3,10 @@ import { endsInThinking, type ReplyPiece, type ThinkingMarkers, ThinkingSplitter
 import { generateTokens } from '../engine/generate.ts'
 import { createSampler, type SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
-import { InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { type Finish, rate, type Timings, type Usage } from './generation.ts'
 import { StopFilter } from './stop.ts'
+import { PieceStream } from './stream.ts'
 
 /** Numbers of tokens. */
 export interface ReplyUsage extends Usage {
@@ -28,43 +28,8 @@ export interface Reply {
   readonly dropped: number
 }
 
-/** Generates pieces; tells `end` how it went, also where it was broken off. */
-export type ReplySource = (end: (reply: Reply) => void) => AsyncGenerator<ReplyPiece, void, undefined>
-
-/** Take it once: piece by piece (`for await`) or whole (`await`), or whole after its pieces. */
-export class ReplyStream implements AsyncIterable<ReplyPiece>, PromiseLike<Reply> {
-  readonly #source: ReplySource
-  #taken: AsyncGenerator<ReplyPiece, void, undefined> | undefined
-  #reply: Reply | undefined
-  #whole: Promise<Reply> | undefined
-
-  /** Made by `Chat.send` and `Chat.retry`. */
-  constructor(source: ReplySource) {
-    this.#source = source
-  }
-
-  [Symbol.asyncIterator](): AsyncGenerator<ReplyPiece, void, undefined> {
-    this.#taken ??= this.#source(reply => {
-      this.#reply = reply
-    })
-    return this.#taken
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it is to be awaited
-  then<T = Reply, E = never>(
-    fulfilled?: ((reply: Reply) => T | PromiseLike<T>) | null,
-    rejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
-  ): Promise<T | E> {
-    this.#whole ??= this.#takeAll()
-    return this.#whole.then(fulfilled, rejected)
-  }
-
-  async #takeAll(): Promise<Reply> {
-    for await (const _ of this);
-    if (!this.#reply) throw new InvalidOptionError('the reply failed while its pieces were taken')
-    return this.#reply
-  }
-}
+/** Made by `Chat.send` and `Chat.retry`. */
+export class ReplyStream extends PieceStream<ReplyPiece, Reply> {}
 
 export interface ReplyParts {
   /** Holds the first `reused` of `tokens`. */

@@ -26,7 +26,8 @@ export interface RejectedEdit {
 /** A file as it is: its text, nothing, or why it may not be edited. */
 export type CurrentFile =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'missing' }
+  /** `likely`: files of that name elsewhere. */
+  | { readonly kind: 'missing'; readonly likely?: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
 
 export type FilePlan =
@@ -42,7 +43,7 @@ export function planBlocks(file: CurrentFile, blocks: readonly EditBlock[]): Fil
   const notes: string[] = []
   const rejected: RejectedEdit[] = []
   for (const block of blocks) {
-    const made = applyBlock(text, block)
+    const made = applyBlock(text, block, file.kind === 'missing' ? file.likely : undefined)
     if ('reason' in made) rejected.push({ path, line: block.line, ...made })
     else {
       text = made.text
@@ -71,7 +72,11 @@ type Applied =
   | { readonly text: string | undefined; readonly how: string }
   | { readonly reason: string; readonly nearest?: string }
 
-function applyBlock(text: string | undefined, { search, replace }: EditBlock): Applied {
+function applyBlock(
+  text: string | undefined,
+  { search, replace }: EditBlock,
+  likely: readonly string[] = [],
+): Applied {
   if (search.every(line => line.trim() === '')) {
     if (text === undefined)
       return { text: replace.length === 0 ? '' : `${replace.join('\n')}\n`, how: 'new file' }
@@ -79,7 +84,10 @@ function applyBlock(text: string | undefined, { search, replace }: EditBlock): A
       return { reason: 'the file exists; an empty SEARCH part makes a new one and would lose what it holds' }
     return { text: `${replace.join('\n')}\n`, how: 'empty file' }
   }
-  if (text === undefined) return { reason: 'there is no such file; an empty SEARCH part makes a new one' }
+  if (text === undefined) {
+    const other = likely.length > 0 ? ` (there is ${likely.join(', ')})` : ''
+    return { reason: `there is no such file${other}; an empty SEARCH part makes a new one` }
+  }
   const file = splitLines(text)
   const match = findMatch(file.lines, search, replace)
   if (match.kind === 'ambiguous')

@@ -8,6 +8,16 @@ export interface TextLines {
   readonly endings: readonly string[]
 }
 
+/** The text of a file, its mark included; undefined for what is no UTF-8, or has zero bytes. */
+export function decoded(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 export function splitLines(text: string): TextLines {
   const mark = text.startsWith('\ufeff') ? '\ufeff' : ''
   const lines: string[] = []

@@ -47,6 +47,13 @@ export async function editTarget(folder: string, path: string): Promise<EditTarg
   return { kind: 'text', ...known, text, mode: found.mode & 0o7777 }
 }
 
+/** Why a file may not be made to hold a text, or undefined: it could not be read again, nor undone. */
+export function unwritable(text: string): string | undefined {
+  const size = Buffer.byteLength(text)
+  if (size > LARGEST) return `it would have ${size} bytes, more than ${LARGEST}`
+  return text.includes('\0') || /\p{Surrogate}/u.test(text) ? 'it would be no text' : undefined
+}
+
 /** A file is made to hold `after`, or taken away. */
 export interface FileWrite {
   readonly path: string
@@ -118,7 +125,7 @@ async function readText(place: string): Promise<string | undefined> {
   const handle = await open(place, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   try {
     const bytes = await handle.readFile()
-    if (bytes.subarray(0, 8192).includes(0)) return undefined
+    if (bytes.includes(0)) return undefined
     // A mark at the beginning is part of the text.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (error) {

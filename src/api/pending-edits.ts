@@ -1,0 +1,252 @@
+// Edits of files in a folder that wait to be applied: replies are read for them, and they are tried on the files' texts at once.
+import { type EditBlock, readEditBlocks, readWholeFiles, type WholeFile } from '../code/edit-block.ts'
+import type { EditableFile } from '../code/edit-matcher.ts'
+import { badEditPath, editConcerns } from '../code/edit-path.ts'
+import {
+  type CurrentFile,
+  type FileChange,
+  type FilePlan,
+  planBlocks,
+  planWhole,
+  type RejectedEdit,
+} from '../code/edit-plan.ts'
+import type { EditFormat } from '../code/instructions.ts'
+import type { FileReferences } from '../code/references.ts'
+import { unifiedDiff } from '../code/unified-diff.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { editTarget, unwritable } from '../io/project-edits.ts'
+
+/** An edit of one file that waits to be applied. */
+export interface PendingEdit extends FileChange {
+  /** The change as a unified diff, with three lines around each place. */
+  readonly diff: string
+  /** Numbers of lines. */
+  readonly added: number
+  readonly removed: number
+  /** What to ask about before it is made, such as "looks like a secret". */
+  readonly concerns: readonly string[]
+}
+
+/** What came of the edits in a reply. */
+export interface EditReview {
+  /** Those that can be made; they wait now. */
+  readonly edits: readonly PendingEdit[]
+  readonly rejected: readonly RejectedEdit[]
+  /** What began like an edit and could not be read. */
+  readonly problems: readonly string[]
+  /** Paths of edits that waited and that the reply takes back. */
+  readonly withdrawn: readonly string[]
+  /** Paths of files that have changed since they were shown. */
+  readonly stale: readonly string[]
+}
+
+/** Words of a message that are taken for names of new files, at most. */
+const MOST_NAMES = 20
+
+type Edits = { readonly blocks: readonly EditBlock[] } | { readonly whole: WholeFile }
+
+/** A file that a reply edits: where it is, as which it is written, and how it is. */
+interface Target {
+  readonly path: string
+  readonly file: CurrentFile
+  readonly stale: boolean
+}
+
+export class PendingEdits {
+  readonly #folder: string
+  readonly #references: FileReferences
+  #waiting: readonly PendingEdit[] = []
+  /** As they were before the last reply that was not applied in part. */
+  #before: readonly PendingEdit[] = []
+  /** Files that messages name and that do not exist. */
+  readonly #named = new Set<string>()
+
+  constructor(folder: string, references: FileReferences) {
+    this.#folder = folder
+    this.#references = references
+  }
+
+  get all(): readonly PendingEdit[] {
+    return this.#waiting
+  }
+
+  /** Files that a reply may edit, as they are with all edits that wait: those that were shown, and new ones that messages name. */
+  editable(): EditableFile[] {
+    const texts = new Map<string, string | undefined>([...this.#named].map(path => [path, undefined]))
+    for (const [path, text] of this.#references.seen) texts.set(path, text)
+    for (const { path, after } of this.#waiting) texts.set(path, after)
+    // A model repeats paths as the message has them.
+    for (const [name, path] of this.#references.names)
+      if (texts.has(path) && badEditPath(name) === undefined) texts.set(name, texts.get(path))
+    return [...texts].map(([path, text]) => ({ path, text }))
+  }
+
+  /** Takes note of new files that a message names. */
+  async named(message: string): Promise<void> {
+    const words = message.match(/[\p{L}\p{N}_.-]+(?:\/[\p{L}\p{N}_.-]+)*\.\p{L}[\p{L}\p{N}]{0,9}/gu) ?? []
+    for (const word of [...new Set(words)].slice(0, MOST_NAMES)) {
+      if (badEditPath(word) !== undefined) continue
+      const target = await editTarget(this.#folder, word)
+      if (target.kind === 'missing') this.#named.add(target.path)
+    }
+  }
+
+  /** Reads a reply: its edits are tried on the files, or on what edits that wait make of them. `cut`: the reply has no end. */
+  async review(reply: string, format: EditFormat, cut: boolean): Promise<EditReview> {
+    this.#before = this.#waiting
+    const known = this.editable().map(({ path }) => path)
+    const problems: string[] = []
+    const all: Edits[] =
+      format === 'whole'
+        ? taken(readWholeFiles(reply, known), problems).map(whole => ({ whole }))
+        : [...grouped(blocksOf(reply, known, cut, problems))].map(([, blocks]) => ({ blocks }))
+    const plans: FilePlan[] = []
+    const stale: string[] = []
+    for (const edits of await this.#merged(all)) {
+      if (edits.target.stale) stale.push(edits.target.path)
+      plans.push(this.#plan(edits.target, edits))
+    }
+    const edits: PendingEdit[] = []
+    const withdrawn: string[] = []
+    for (const { change } of plans)
+      if (change?.before === change?.after) {
+        if (change) withdrawn.push(this.#drop(change.path))
+      } else if (change) edits.push(await this.#wait(change))
+    return { edits, rejected: plans.flatMap(({ rejected }) => rejected), problems, withdrawn, stale }
+  }
+
+  /** Edits by their numbers, or all. */
+  chosen(numbers: readonly number[] | undefined): readonly PendingEdit[] {
+    if (numbers === undefined) return this.#waiting
+    return [...new Set(numbers)].map(number => {
+      const edit = this.#waiting[number - 1]
+      const count = this.#waiting.length
+      if (!edit)
+        throw new InvalidOptionError(
+          `edit: expected ${count === 0 ? 'one that waits' : `a number from 1 to ${count}`}, found ${count === 0 ? 'none' : number}`,
+        )
+      return edit
+    })
+  }
+
+  /** They no longer wait. */
+  remove(edits: readonly PendingEdit[]): void {
+    this.#waiting = this.#waiting.filter(edit => !edits.includes(edit))
+    this.#before = this.#waiting
+  }
+
+  /** Forgets what the last reply brought. */
+  takeBack(): void {
+    this.#waiting = this.#before
+  }
+
+  /** Edits with the files that they are of, those of one file together, by whatever name they call it. */
+  async #merged(all: readonly Edits[]): Promise<(Edits & { readonly target: Target })[]> {
+    const merged = new Map<string, Edits & { readonly target: Target }>()
+    for (const edits of all) {
+      const target = await this.#target('whole' in edits ? edits.whole.path : edits.blocks[0]!.path)
+      const there = merged.get(target.path)
+      if ('whole' in edits || !there || 'whole' in there) merged.set(target.path, { ...edits, target })
+      else merged.set(target.path, { blocks: [...there.blocks, ...edits.blocks], target })
+    }
+    return [...merged.values()]
+  }
+
+  async #target(written: string): Promise<Target> {
+    const refused = (reason: string, path = written, stale = false): Target => ({
+      path,
+      file: { kind: 'refused', reason },
+      stale,
+    })
+    const bad = badEditPath(written)
+    if (bad !== undefined) return refused(`the path may not be used: ${bad}`)
+    const target = await editTarget(this.#folder, written)
+    if (target.kind === 'refused') return refused(target.reason)
+    const { path, text } = target
+    const seen = this.#references.seen.get(path)
+    if (seen !== undefined && seen !== text)
+      return refused(`the file has changed since it was shown; @${path} shows it again`, path, true)
+    if (text !== undefined) return { path, file: { kind: 'text', text }, stale: false }
+    const likely = [...this.#references.seen.keys()].filter(known => known.endsWith(`/${path}`))
+    return { path, file: { kind: 'missing', likely }, stale: false }
+  }
+
+  #plan({ path, file }: Target, edits: Edits): FilePlan {
+    const made = this.#tried(path, file, edits)
+    const reason = made.change?.after === undefined ? undefined : unwritable(made.change.after)
+    if (reason === undefined) return made
+    const { line } = 'whole' in edits ? edits.whole : edits.blocks[0]!
+    return { change: undefined, rejected: [{ path, line, reason }] }
+  }
+
+  #tried(path: string, file: CurrentFile, edits: Edits): FilePlan {
+    const plan = (file: CurrentFile) =>
+      'whole' in edits
+        ? planWhole(file, { ...edits.whole, path })
+        : planBlocks(
+            file,
+            edits.blocks.map(block => ({ ...block, path })),
+          )
+    const waiting = this.#waiting.find(edit => edit.path === path)
+    const text = file.kind === 'text' ? file.text : undefined
+    // An edit of what the file was before can no longer be made.
+    if (!waiting || file.kind === 'refused' || waiting.before !== text) return plan(file)
+    const made = plan(
+      waiting.after === undefined ? { kind: 'missing' } : { kind: 'text', text: waiting.after },
+    )
+    if (made.change) {
+      // The file is written once, with both edits.
+      const notes = [...waiting.notes, ...made.change.notes]
+      return { change: { ...made.change, before: waiting.before, notes }, rejected: [] }
+    }
+    // The reply may begin anew.
+    const anew = plan(file)
+    return anew.change ? anew : made
+  }
+
+  async #wait(change: FileChange): Promise<PendingEdit> {
+    const target = await editTarget(this.#folder, change.path)
+    const concerns = editConcerns(change.path)
+    const ignored = target.kind !== 'refused' && target.ignored ? ['is ignored by git'] : []
+    const { lines, added, removed } = unifiedDiff(change.path, change.before, change.after)
+    const edit: PendingEdit = {
+      ...change,
+      diff: `${lines.map(({ text }) => text).join('\n')}\n`,
+      ...{ added, removed },
+      concerns: concerns.length > 0 ? concerns : ignored,
+    }
+    const at = this.#waiting.findIndex(({ path }) => path === change.path)
+    this.#waiting = at < 0 ? [...this.#waiting, edit] : this.#waiting.with(at, edit)
+    return edit
+  }
+
+  #drop(path: string): string {
+    this.#waiting = this.#waiting.filter(edit => edit.path !== path)
+    return path
+  }
+}
+
+/** The edits that were read; problems go to `problems`. */
+function taken<T>(
+  read: { readonly edits: readonly T[]; readonly problems: readonly string[] },
+  problems: string[],
+): readonly T[] {
+  problems.push(...read.problems)
+  return read.edits
+}
+
+/** The blocks of a reply; the last one of a reply that was cut is not whole. */
+function blocksOf(reply: string, known: readonly string[], cut: boolean, problems: string[]): EditBlock[] {
+  return taken(readEditBlocks(reply, known), problems).filter(({ unclosed, path, line }) => {
+    if (!cut || !unclosed) return true
+    problems.push(`line ${line}: the reply was cut before the edit of ${path} ended; it is not taken`)
+    return false
+  })
+}
+
+/** By path, in the order of their first ones. */
+function grouped<T extends { readonly path: string }>(all: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const one of all) groups.set(one.path, [...(groups.get(one.path) ?? []), one])
+  return groups
+}
