@@ -132,6 +132,7 @@ function pathAbove(lines: readonly string[], known: readonly string[]): string |
 
 /** A path alone on a line, without what models put around it; undefined where the line says something else. */
 function pathIn(line: string, known: readonly string[]): string | undefined {
+  if (known.includes(line.trim())) return line.trim()
   const bare = line
     .trim()
     .replace(/^(?:[#*>\-+`"'\s]|\d+\.\s)+|[*`"':\s]+$/g, '')
