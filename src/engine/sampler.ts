@@ -145,7 +145,7 @@ export function onlyAllowed(mask: TokenMask): number | undefined {
 /** The best allowed id, the lowest of equals: as sorting would tell, without any array. */
 function bestAllowed(values: Float32Array, mask: TokenMask): number {
   let [best, greatest, any] = [-1, -Infinity, false]
-  for (let at = 0; 32 * at < values.length; at++)
+  for (let at = 0; at < mask.length && 32 * at < values.length; at++)
     for (let word = mask[at]!; word !== 0; word &= word - 1) {
       const id = 32 * at + lowestBit(word)
       if (id >= values.length) break
@@ -174,7 +174,7 @@ function masked({ ids, values }: Logits, mask: TokenMask): { ids: Int32Array; va
 function allowedIds(mask: TokenMask, end: number): Int32Array {
   const ids = new Int32Array(end)
   let count = 0
-  for (let at = 0; 32 * at < end; at++)
+  for (let at = 0; at < mask.length && 32 * at < end; at++)
     for (let word = mask[at]!; word !== 0; word &= word - 1) {
       const id = 32 * at + lowestBit(word)
       if (id < end) ids[count++] = id
