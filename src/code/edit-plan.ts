@@ -1,5 +1,7 @@
 // What edits would make of files: each file's edits are tried in their order on its text, and all of them count or none.
 import type { EditBlock, WholeFile } from './edit-block.ts'
+import { leftOut } from './elision.ts'
+import { lineChanges, type Piece } from './line-changes.ts'
 import { findMatch } from './match.ts'
 import { nearestLines } from './nearest.ts'
 import { joinLines, replaceLines, splitLines, type TextLines } from './text-lines.ts'
@@ -59,6 +61,8 @@ export function planBlocks(file: CurrentFile, blocks: readonly EditBlock[]): Fil
 export function planWhole(file: CurrentFile, { path, text, line }: WholeFile): FilePlan {
   if (file.kind === 'refused') return refused([{ path, line }], file.reason)
   const before = file.kind === 'text' ? file.text : undefined
+  const elided = leftOut(text.split('\n'), before === undefined ? [] : splitLines(before).lines)
+  if (elided !== undefined) return refused([{ path, line }], leavesOut(elided))
   const after = before === undefined ? text : likeBefore(before, text)
   if (before === after) return refused([{ path, line }], 'nothing would change')
   return { change: { path, before, after, notes: ['written whole'] }, rejected: [] }
@@ -96,11 +100,20 @@ function applyBlock(
     }
   if (match.kind === 'missing') return missing(file, search, replace)
   // A block that takes all lines away takes the file away.
-  if (replace.length === 0 && match.pieces[0]!.end - match.pieces[0]!.start === file.lines.length)
+  if (replace.length === 0 && match.end - match.start === file.lines.length)
     return { text: undefined, how: 'deletes the file' }
-  let made = file
-  for (const { start, end, lines } of match.pieces.toReversed()) made = replaceLines(made, start, end, lines)
-  return { text: joinLines(made), how: match.how }
+  const lines = match.pieces.flatMap(({ lines }) => lines)
+  const elided = leftOut(lines, file.lines)
+  if (elided !== undefined) return { reason: leavesOut(elided) }
+  return { text: joinLines(replaced(file, match.pieces)), how: match.how }
+}
+
+function replaced(text: TextLines, pieces: readonly Piece[]): TextLines {
+  return pieces.reduceRight((made, { start, end, lines }) => replaceLines(made, start, end, lines), text)
+}
+
+function leavesOut(line: string): string {
+  return `the new lines leave some out (${line.trim()}); write all of them`
 }
 
 function missing(file: TextLines, search: readonly string[], replace: readonly string[]): Applied {
@@ -116,7 +129,7 @@ function missing(file: TextLines, search: readonly string[], replace: readonly s
 /** A text written anew with the line endings and the mark of the one it stands for, and without a last line feed where that had none. */
 function likeBefore(before: string, text: string): string {
   const old = splitLines(before)
-  return joinLines(replaceLines(old, 0, old.lines.length, splitLines(text).lines))
+  return joinLines(replaced(old, lineChanges(old.lines, splitLines(text).lines)))
 }
 
 function listed(numbers: readonly number[]): string {

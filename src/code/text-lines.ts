@@ -45,15 +45,14 @@ export function replaceLines(
   const replaced = text.endings.slice(start, end)
   const open = end === text.lines.length && (text.endings.at(-1) ?? usual) === ''
   const endings = made.map((_, i) => {
-    if (open && i === made.length - 1) return ''
     // Lines that stand for others one by one end as they did.
     return (replaced.length === made.length && replaced[i]) || usual
   })
-  return {
-    mark: text.mark,
-    lines: text.lines.toSpliced(start, end - start, ...made),
-    endings: text.endings.toSpliced(start, end - start, ...endings),
-  }
+  const all = text.endings.toSpliced(start, end - start, ...endings)
+  // Lines behind the last one give it an end.
+  if (open && start > 0 && made.length > 0) all[start - 1] ||= usual
+  if (open && all.length > 0) all[all.length - 1] = ''
+  return { mark: text.mark, lines: text.lines.toSpliced(start, end - start, ...made), endings: all }
 }
 
 function usualEnding(endings: readonly string[]): string {
