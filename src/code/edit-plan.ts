@@ -41,14 +41,16 @@ export function planBlocks(file: CurrentFile, blocks: readonly EditBlock[]): Fil
   const [{ path }] = blocks as [EditBlock]
   if (file.kind === 'refused') return refused(blocks, file.reason)
   const before = file.kind === 'text' ? file.text : undefined
+  const usual = before === undefined ? undefined : splitLines(before).usual
   let text = before
   const notes: string[] = []
   const rejected: RejectedEdit[] = []
   for (const block of blocks) {
-    const made = applyBlock(text, block, file.kind === 'missing' ? file.likely : undefined)
+    const made = applyBlock(text, block, usual, file.kind === 'missing' ? file.likely : undefined)
     if ('reason' in made) rejected.push({ path, line: block.line, ...made })
     else {
-      text = made.text
+      // What is emptied or taken away and made anew is written as it was.
+      text = before && made.text && !text ? likeBefore(before, made.text) : made.text
       notes.push(made.how)
       if (block.unclosed) notes.push('the last marker was missing')
     }
@@ -79,20 +81,20 @@ type Applied =
 function applyBlock(
   text: string | undefined,
   { search, replace }: EditBlock,
+  usual: string | undefined,
   likely: readonly string[] = [],
 ): Applied {
   if (search.every(line => line.trim() === '')) {
-    if (text === undefined)
-      return { text: replace.length === 0 ? '' : `${replace.join('\n')}\n`, how: 'new file' }
-    if (text !== '')
+    if (text !== undefined && text !== '')
       return { reason: 'the file exists; an empty SEARCH part makes a new one and would lose what it holds' }
-    return { text: `${replace.join('\n')}\n`, how: 'empty file' }
+    const made = replace.length === 0 ? '' : `${replace.join('\n')}\n`
+    return { text: made, how: text === undefined ? 'new file' : 'empty file' }
   }
   if (text === undefined) {
     const other = likely.length > 0 ? ` (there is ${likely.join(', ')})` : ''
     return { reason: `there is no such file${other}; an empty SEARCH part makes a new one` }
   }
-  const file = splitLines(text)
+  const file = splitLines(text, usual)
   const match = findMatch(file.lines, search, replace)
   if (match.kind === 'ambiguous')
     return {
