@@ -169,6 +169,13 @@ export class Chat {
     this.#dropped = 0
   }
 
+  /** Forgets all messages but the first `length`. */
+  rewind(length: number): void {
+    this.#checkIdle('rewind')
+    this.#history = this.#history.slice(0, length)
+    this.#dropped = Math.min(this.#dropped, this.#history.length)
+  }
+
   /** A second conversation with the same past, which shares its cache. */
   fork(): Chat {
     this.#checkIdle('fork')

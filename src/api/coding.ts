@@ -85,6 +85,8 @@ export class CodingSession {
   #chat: Chat
   #format: EditFormat = 'search'
   #open = true
+  /** The last message that was not a request to mend edits, and where in the history it is. */
+  #asked: { readonly text: string; readonly at: number } | undefined
 
   constructor(chat: Chat, options: CodingOptions = {}) {
     const { folder = '.', format, repairs = REPAIRS, confirm = async () => false } = options
@@ -152,13 +154,14 @@ export class CodingSession {
     return this.#turn(message, options)
   }
 
-  /** The last reply again, drawn anew. Its edits that wait are dropped. */
+  /** The last message is answered again, drawn anew. Edits of the replies to it that wait are dropped. */
   retry(options: SendOptions = {}): CodingTurn {
     return this.#turn(undefined, options)
   }
 
   /** Reads a reply that came another way. `cut`: it has no end. Its edits wait if they can be made. */
   review(reply: string, cut = false): Promise<EditReview> {
+    this.#pending.begin()
     return this.#pending.review(reply, this.#format, cut)
   }
 
@@ -207,22 +210,26 @@ export class CodingSession {
     return new CodingTurn(async function* (end) {
       const replies: Reply[] = []
       const reviews: EditReview[] = []
-      let text: string | undefined
-      if (message === undefined) session.#pending.takeBack()
-      else {
-        const files = await session.references.expand(message)
-        yield { files }
-        await session.#pending.named(message)
-        text = files.text
-      }
+      let stream: ReplyStream | undefined
       try {
+        let text: string | undefined
+        if (message === undefined) session.#takeBack()
+        else {
+          const files = await session.references.expand(message)
+          yield { files }
+          text = files.text
+          await session.#pending.named(message)
+          session.#pending.begin()
+          session.#asked = { text, at: session.#chat.history.length }
+        }
         for (let round = 1; ; round++) {
-          const stream = session.#reply(text, options)
+          stream = session.#reply(text, options)
           yield* stream
           const reply = await stream
           replies.push(reply)
+          stream = undefined
           yield { reply }
-          const review = await session.review(reply.text, reply.finish === 'length')
+          const review = await session.#pending.review(reply.text, session.#format, reply.finish === 'length')
           reviews.push(review)
           yield { review }
           const request = await session.#request(review)
@@ -236,9 +243,19 @@ export class CodingSession {
         session.references.forget()
         throw error
       } finally {
+        // What came of a reply that was broken off.
+        const reply = await stream?.then(undefined, () => undefined)
+        if (reply) replies.push(reply)
         end({ replies, reviews, edits: session.edits })
       }
     })
+  }
+
+  /** As it was before the last message was answered. */
+  #takeBack(): void {
+    const { text, at } = this.#asked ?? { text: '', at: -1 }
+    if (this.#chat.history[at]?.content === text) this.#chat.rewind(at + 1)
+    this.#pending.takeBack()
   }
 
   /** Every reply of coding mode begins here. */

@@ -45,9 +45,10 @@ const MOST_NAMES = 20
 
 type Edits = { readonly blocks: readonly EditBlock[] } | { readonly whole: WholeFile }
 
-/** A file that a reply edits: where it is, as which it is written, and how it is. */
+/** A file that a reply edits: where it is, what the reply calls it, and how it is. */
 interface Target {
   readonly path: string
+  readonly names: readonly string[]
   readonly file: CurrentFile
   readonly stale: boolean
 }
@@ -56,7 +57,7 @@ export class PendingEdits {
   readonly #folder: string
   readonly #references: FileReferences
   #waiting: readonly PendingEdit[] = []
-  /** As they were before the last reply that was not applied in part. */
+  /** As they were when the last message was sent, but for those that were applied or dropped since. */
   #before: readonly PendingEdit[] = []
   /** Files that messages name and that do not exist. */
   readonly #named = new Set<string>()
@@ -93,26 +94,26 @@ export class PendingEdits {
 
   /** Reads a reply: its edits are tried on the files, or on what edits that wait make of them. `cut`: the reply has no end. */
   async review(reply: string, format: EditFormat, cut: boolean): Promise<EditReview> {
-    this.#before = this.#waiting
     const known = this.editable().map(({ path }) => path)
     const problems: string[] = []
-    const all: Edits[] =
-      format === 'whole'
-        ? taken(readWholeFiles(reply, known), problems).map(whole => ({ whole }))
-        : [...grouped(blocksOf(reply, known, cut, problems))].map(([, blocks]) => ({ blocks }))
-    const plans: FilePlan[] = []
-    const stale: string[] = []
-    for (const edits of await this.#merged(all)) {
-      if (edits.target.stale) stale.push(edits.target.path)
-      plans.push(this.#plan(edits.target, edits))
+    // Models that are told to write whole files know blocks all the same.
+    const all: Edits[] = blocksOf(reply, known, cut, problems).map(block => ({ blocks: [block] }))
+    if (format === 'whole')
+      all.push(...taken(readWholeFiles(reply, known), problems).map(whole => ({ whole })))
+    const review = { edits: [], rejected: [], withdrawn: [], stale: [] } as {
+      readonly edits: PendingEdit[]
+      readonly rejected: RejectedEdit[]
+      readonly withdrawn: string[]
+      readonly stale: string[]
     }
-    const edits: PendingEdit[] = []
-    const withdrawn: string[] = []
-    for (const { change } of plans)
-      if (change?.before === change?.after) {
-        if (change) withdrawn.push(this.#drop(change.path))
-      } else if (change) edits.push(await this.#wait(change))
-    return { edits, rejected: plans.flatMap(({ rejected }) => rejected), problems, withdrawn, stale }
+    for (const { target, ...edits } of await this.#merged(all)) {
+      const { change, rejected } = this.#plan(target, edits)
+      if (target.stale) review.stale.push(target.path)
+      review.rejected.push(...rejected)
+      if (change && change.before === change.after) review.withdrawn.push(this.#drop(change.path))
+      else if (change) review.edits.push(await this.#wait(change, target.names))
+    }
+    return { ...review, problems }
   }
 
   /** Edits by their numbers, or all. */
@@ -131,11 +132,18 @@ export class PendingEdits {
 
   /** They no longer wait. */
   remove(edits: readonly PendingEdit[]): void {
-    this.#waiting = this.#waiting.filter(edit => !edits.includes(edit))
+    const paths = new Set(edits.map(({ path }) => path))
+    const others = ({ path }: PendingEdit) => !paths.has(path)
+    this.#waiting = this.#waiting.filter(others)
+    this.#before = this.#before.filter(others)
+  }
+
+  /** A message is sent: what it brings can be taken back. */
+  begin(): void {
     this.#before = this.#waiting
   }
 
-  /** Forgets what the last reply brought. */
+  /** Forgets what the last message brought. */
   takeBack(): void {
     this.#waiting = this.#before
   }
@@ -143,11 +151,15 @@ export class PendingEdits {
   /** Edits with the files that they are of, those of one file together, by whatever name they call it. */
   async #merged(all: readonly Edits[]): Promise<(Edits & { readonly target: Target })[]> {
     const merged = new Map<string, Edits & { readonly target: Target }>()
+    const targets = new Map<string, Target>()
     for (const edits of all) {
-      const target = await this.#target('whole' in edits ? edits.whole.path : edits.blocks[0]!.path)
-      const there = merged.get(target.path)
-      if ('whole' in edits || !there || 'whole' in there) merged.set(target.path, { ...edits, target })
-      else merged.set(target.path, { blocks: [...there.blocks, ...edits.blocks], target })
+      const name = 'whole' in edits ? edits.whole.path : edits.blocks[0]!.path
+      const found = targets.get(name) ?? (await this.#target(name))
+      targets.set(name, found)
+      const there = merged.get(found.path)
+      const target = { ...found, names: [...(there?.target.names ?? []), name] }
+      if ('whole' in edits || !there || 'whole' in there) merged.set(found.path, { ...edits, target })
+      else merged.set(found.path, { blocks: [...there.blocks, ...edits.blocks], target })
     }
     return [...merged.values()]
   }
@@ -155,6 +167,7 @@ export class PendingEdits {
   async #target(written: string): Promise<Target> {
     const refused = (reason: string, path = written, stale = false): Target => ({
       path,
+      names: [],
       file: { kind: 'refused', reason },
       stale,
     })
@@ -166,9 +179,9 @@ export class PendingEdits {
     const seen = this.#references.seen.get(path)
     if (seen !== undefined && seen !== text)
       return refused(`the file has changed since it was shown; @${path} shows it again`, path, true)
-    if (text !== undefined) return { path, file: { kind: 'text', text }, stale: false }
+    if (text !== undefined) return { path, names: [], file: { kind: 'text', text }, stale: false }
     const likely = [...this.#references.seen.keys()].filter(known => known.endsWith(`/${path}`))
-    return { path, file: { kind: 'missing', likely }, stale: false }
+    return { path, names: [], file: { kind: 'missing', likely }, stale: false }
   }
 
   #plan({ path, file }: Target, edits: Edits): FilePlan {
@@ -204,9 +217,10 @@ export class PendingEdits {
     return anew.change ? anew : made
   }
 
-  async #wait(change: FileChange): Promise<PendingEdit> {
+  async #wait(change: FileChange, names: readonly string[]): Promise<PendingEdit> {
     const target = await editTarget(this.#folder, change.path)
-    const concerns = editConcerns(change.path)
+    // A link may be called harmlessly, and so may what it leads to.
+    const concerns = [...new Set([change.path, ...names].flatMap(editConcerns))]
     const ignored = target.kind !== 'refused' && target.ignored ? ['is ignored by git'] : []
     const { lines, added, removed } = unifiedDiff(change.path, change.before, change.after)
     const edit: PendingEdit = {
@@ -242,11 +256,4 @@ function blocksOf(reply: string, known: readonly string[], cut: boolean, problem
     problems.push(`line ${line}: the reply was cut before the edit of ${path} ended; it is not taken`)
     return false
   })
-}
-
-/** By path, in the order of their first ones. */
-function grouped<T extends { readonly path: string }>(all: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const one of all) groups.set(one.path, [...(groups.get(one.path) ?? []), one])
-  return groups
 }

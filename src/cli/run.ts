@@ -1,9 +1,10 @@
 // `torchless MODEL PROMPT`: goes on from a prompt.
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import {
   builtinModel,
+  type EditFormat,
   type GenerateOptions,
   type Generation,
   isHubName,
@@ -35,6 +36,7 @@ type RunFlags = LoadFlags &
     readonly system?: string
     readonly showThinking?: boolean
     readonly thinkingBudget?: number
+    readonly editFormat?: EditFormat
     readonly echo: boolean
     readonly listBackends?: boolean
     readonly listModels?: boolean
@@ -63,6 +65,12 @@ export function addRunCommand(program: Command): void {
     .option('--system <msg>', 'what the model is told before a conversation')
     .option('--show-thinking', 'show what the model thinks before it answers')
     .option('--thinking-budget <n>', 'tokens of thinking after which the answer begins', whole(0))
+    .addOption(
+      new Option(
+        '--edit-format <format>',
+        'how a model writes edits in coding mode (/code in a chat): as blocks or as whole files (default: by its size)',
+      ).choices(['search', 'whole']),
+    )
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
@@ -87,6 +95,7 @@ async function run(first: string | undefined, second: string | undefined, flags:
     system: flags.system,
     'show-thinking': flags.showThinking,
     'thinking-budget': flags.thinkingBudget,
+    'edit-format': flags.editFormat,
   }))
     if (value !== undefined)
       throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
@@ -129,11 +138,11 @@ async function converse(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
-  const { system, thinkingBudget, showThinking = false, debug = false } = flags
+  const { system, thinkingBudget, showThinking = false, debug = false, editFormat } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
   await chat(
     {
-      ...{ path, flags, terminal, showThinking, debug },
+      ...{ path, flags, terminal, showThinking, debug, editFormat },
       chat: { ...sampling, system, thinkingBudget },
     },
     first,
