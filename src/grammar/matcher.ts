@@ -10,8 +10,10 @@ export interface ByteMatcher<State> {
   step(state: State, byte: number): State | undefined
   /** Whether the text may end here. */
   mayEnd(state: State): boolean
-  /** What may follow freely, whatever else may: saves going through all tokens made of it. */
+  /** What may follow freely, whatever else may: saves going through all tokens made of it. The distance to an end never grows with it. */
   free?(state: State): FreeText | undefined
+  /** Bytes that the shortest text from here to an end has: what texts of bounded length need. */
+  distance?(state: State): number
 }
 
 /** Every text of at most `most` characters, all of them in this class, may follow. */
