@@ -6,8 +6,8 @@ export function shortestDistances({ places, rules }: Fragments): Float64Array {
   const distances = new Float64Array(places.length).fill(Number.POSITIVE_INFINITY)
   // Who has to be looked at again once a place is nearer to its end.
   const before: number[][] = places.map(() => [])
-  places.forEach(({ bytes, calls, skips }, place) => {
-    for (const { to } of bytes) before[to]!.push(place)
+  places.forEach(({ edges, calls, skips }, place) => {
+    for (const { to } of edges) before[to]!.push(place)
     for (const to of skips) before[to]!.push(place)
     for (const { rule, to } of calls) {
       before[to]!.push(place)
@@ -16,9 +16,9 @@ export function shortestDistances({ places, rules }: Fragments): Float64Array {
   })
   const waiting = places.flatMap(({ ends }, place) => (ends ? [place] : []))
   const nearest = (place: number): number => {
-    const { ends, bytes, calls, skips } = places[place]!
+    const { ends, edges, calls, skips } = places[place]!
     let least = ends ? 0 : Number.POSITIVE_INFINITY
-    for (const { to } of bytes) least = Math.min(least, 1 + distances[to]!)
+    for (const { to } of edges) least = Math.min(least, 1 + distances[to]!)
     for (const to of skips) least = Math.min(least, distances[to]!)
     for (const { rule, to } of calls) least = Math.min(least, distances[rules[rule]!.start]! + distances[to]!)
     return least

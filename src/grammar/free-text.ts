@@ -1,15 +1,23 @@
 // Where a rule lets characters of a class follow each other: what saves looking at all tokens that are made of them.
 import type { Fragments } from './fragments.ts'
-import type { FreeText } from './matcher.ts'
+import type { CharacterClass, FreeText } from './matcher.ts'
 
 const MOST = 0xffff
 /** Classes of fewer ASCII characters are not worth it. */
 const WORTH = 16
 
+/** What may follow a place freely. */
+export interface FreePlace extends FreeText {
+  readonly furthest: number
+  readonly place: number
+  /** The place behind its first character. */
+  readonly to: number
+}
+
 export class FreePlaces {
   readonly #fragments: Fragments
   readonly #distances: ArrayLike<number>
-  readonly #known = new Map<number, FreeText | undefined>()
+  readonly #known = new Map<number, FreePlace | undefined>()
   readonly #classes = new Map<number, PlaceClass | undefined>()
 
   constructor(fragments: Fragments, distances: ArrayLike<number>) {
@@ -17,52 +25,47 @@ export class FreePlaces {
     this.#distances = distances
   }
 
-  /** What may follow freely. Behind each character of it the way to the end is no longer than before. */
-  at(place: number): FreeText | undefined {
+  /** What may follow freely. `furthest` counts to the end of the place's rule. */
+  at(place: number): FreePlace | undefined {
     if (this.#known.has(place)) return this.#known.get(place)
     const path: number[] = []
     const seen = new Set<number>()
-    let most: number
-    for (let here = place; ; ) {
-      if (this.#known.has(here)) {
-        most = this.#known.get(here)?.most ?? 0
-        break
-      }
+    let here: number | undefined = place
+    while (here !== undefined && !seen.has(here) && !this.#known.has(here)) {
       path.push(here)
       seen.add(here)
-      const next = this.#next(here)
-      if (next === undefined || seen.has(next)) {
-        // A loop has no end; elsewhere one character is free if its class has a way on at all.
-        most = next === undefined ? (this.#goesOn(here) ? 1 : 0) : MOST
-        path.pop()
-        this.#set(here, most)
-        if (next !== undefined) for (const each of path) this.#set(each, MOST)
-        if (next !== undefined) path.length = 0
-        break
-      }
-      here = next
+      here = this.#next(here)
     }
-    for (const each of path.reverse()) this.#set(each, ++most)
+    const known = here === undefined ? undefined : this.#known.get(here)
+    const loops = here !== undefined && seen.has(here)
+    let most = loops ? MOST : (known?.most ?? 0)
+    let furthest = known?.furthest ?? 0
+    if (loops) for (const each of path) furthest = Math.max(furthest, this.#distances[each]!)
+    for (const each of path.reverse()) {
+      const found = this.#class(each)
+      most = Math.min(most + 1, MOST)
+      if (found) furthest = Math.max(furthest, this.#distances[found.to]!)
+      const free = found && furthest < Number.POSITIVE_INFINITY
+      this.#known.set(each, free ? { ...found.text, place: each, to: found.to, most, furthest } : undefined)
+    }
     return this.#known.get(place)
   }
 
-  #set(place: number, most: number): void {
-    const found = this.#class(place)
-    this.#known.set(place, found && most > 0 ? { ...found.text, most: Math.min(most, MOST) } : undefined)
-  }
-
-  #goesOn(place: number): boolean {
-    const found = this.#class(place)
-    return found !== undefined && this.#distances[found.to]! <= this.#distances[place]!
+  /** All classes of characters that may follow freely somewhere. */
+  *classes(): Generator<CharacterClass> {
+    const seen = new Set<string>()
+    for (const place of this.#fragments.places.keys()) {
+      const found = this.#class(place)
+      if (!found || seen.has(found.key)) continue
+      seen.add(found.key)
+      yield found.text
+    }
   }
 
   /** The place behind a character of the class of `place` whose own class is the same. */
   #next(place: number): number | undefined {
     const found = this.#class(place)
-    if (!found || !this.#goesOn(place)) return undefined
-    return this.#standsFor(found.to).find(
-      to => this.#class(to)?.key === found.key && this.#distances[to]! <= this.#distances[place]!,
-    )
+    return found && this.#standsFor(found.to).find(to => this.#class(to)?.key === found.key)
   }
 
   #standsFor(place: number): number[] {
@@ -80,15 +83,15 @@ export class FreePlaces {
   }
 
   #classify(place: number): PlaceClass | undefined {
-    const { bytes, calls } = this.#fragments.places[place]!
+    const { edges, calls } = this.#fragments.places[place]!
     const counts = new Map<number, number>()
-    for (const { first, last, to } of bytes)
+    for (const { first, last, to } of edges)
       counts.set(to, (counts.get(to) ?? 0) + Math.max(0, Math.min(last, 0x7f) - first + 1))
     const [best] = [...counts].sort((a, b) => b[1] - a[1])
     if (!best || best[1] < WORTH) return undefined
     const to = best[0]
     const ascii = new Uint32Array(4)
-    for (const edge of bytes)
+    for (const edge of edges)
       if (edge.to === to)
         for (let byte = edge.first; byte <= Math.min(edge.last, 0x7f); byte++)
           ascii[byte >> 5]! |= 1 << (byte & 31)
@@ -99,6 +102,6 @@ export class FreePlaces {
 
 interface PlaceClass {
   readonly to: number
-  readonly text: Omit<FreeText, 'most'>
+  readonly text: CharacterClass
   readonly key: string
 }

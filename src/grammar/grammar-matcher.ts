@@ -2,9 +2,10 @@
 import { GrammarError } from '../errors.ts'
 import { leftRecursion, shortestDistances } from './distances.ts'
 import type { Grammar } from './expression.ts'
-import { buildFragments, type Fragments, TooLargeError } from './fragments.ts'
-import { FreePlaces } from './free-text.ts'
-import type { ByteMatcher, FreeText } from './matcher.ts'
+import { TooLargeError } from './drafts.ts'
+import { buildFragments, type Fragments } from './fragments.ts'
+import { type FreePlace, FreePlaces } from './free-text.ts'
+import type { ByteMatcher, CharacterClass, FreeText } from './matcher.ts'
 import { type Stacks, StackSets } from './stacks.ts'
 
 export interface GrammarState {
@@ -70,19 +71,44 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
     return state.free
   }
 
-  #free({ places }: GrammarState): FreeText | undefined {
-    let best: FreeText | undefined
-    for (const place of places) {
-      const text = this.#freePlaces.at(place)
-      if (text && text.most > (best?.most ?? 0)) best = text
+  /** Classes of characters that may follow freely somewhere. */
+  classes(): Iterable<CharacterClass> {
+    return this.#freePlaces.classes()
+  }
+
+  #free(state: GrammarState): FreeText | undefined {
+    let best: FreePlace | undefined
+    for (const place of state.places) {
+      const found = this.#freePlaces.at(place)
+      if (found && found.most > (best?.most ?? 0)) best = found
     }
-    return best
+    if (!best) return undefined
+    const furthest = best.furthest + state.stacks[state.places.indexOf(best.place)]!.distance
+    return { ...best, furthest, uniform: this.#isUniform(state, best) }
+  }
+
+  /** Whether all that reads a character of the class goes the same way. */
+  #isUniform({ places, stacks }: GrammarState, { place, to, ascii, beyond }: FreePlace): boolean {
+    const { rules, beyond: rule } = this.#fragments
+    const below = stacks[places.indexOf(place)]!
+    return places.every((other, i) => {
+      if (other === place) return true
+      const { tops, below: under, empty } = stacks[i]!
+      if (beyond && other === rules[rule!]!.start)
+        return !empty && tops.length === 1 && tops[0] === to && under[0] === below
+      return this.#fragments.places[other]!.edges.every(({ first, last }) => {
+        if (last >= 0x80 && beyond) return false
+        for (let byte = first; byte <= Math.min(last, 0x7f); byte++)
+          if ((ascii[byte >> 5]! >>> (byte & 31)) & 1) return false
+        return true
+      })
+    })
   }
 
   #step({ places, stacks }: GrammarState, byte: number): GrammarState | undefined {
     let closure: Closure | undefined
     for (let i = 0; i < places.length; i++)
-      for (const { first, last, to } of this.#fragments.places[places[i]!]!.bytes) {
+      for (const { first, last, to } of this.#fragments.places[places[i]!]!.edges) {
         if (byte < first || byte > last) continue
         closure ??= new Closure(this.#fragments, this.#distances, this.#stackSets)
         closure.add(to, stacks[i]!)
@@ -92,7 +118,7 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
 
   #intern({ places: found, ends }: Closure): GrammarState {
     const places = [...found.keys()]
-      .filter(place => this.#fragments.places[place]!.bytes.length > 0)
+      .filter(place => this.#fragments.places[place]!.edges.length > 0)
       .sort((a, b) => a - b)
     let key = ends ? '.' : ''
     let distance = ends ? 0 : Number.POSITIVE_INFINITY
@@ -141,7 +167,7 @@ class Closure {
       if (this.#distances[to] === Number.POSITIVE_INFINITY) continue
       // A call that ends its rule goes back to where the rule itself would.
       const next = this.#fragments.places[to]!
-      const last = next.ends && next.bytes.length + next.calls.length + next.skips.length === 0
+      const last = next.ends && next.edges.length + next.calls.length + next.skips.length === 0
       this.add(this.#fragments.rules[rule]!.start, last ? all : this.#stackSets.push(to, all))
     }
   }
@@ -158,8 +184,8 @@ function fragmentsOf(grammar: Grammar): Fragments {
 
 function byteClasses({ places }: Fragments): Uint8Array {
   const begins = new Uint8Array(257)
-  for (const { bytes } of places)
-    for (const { first, last } of bytes) {
+  for (const { edges } of places)
+    for (const { first, last } of edges) {
       begins[first] = 1
       begins[last + 1] = 1
     }
