@@ -82,7 +82,7 @@ class Drafts {
       case 'repeat':
         return this.#repeat(expression, next)
       case 'rule': {
-        const written = this.#folding?.writtenOut(expression.name)
+        const written = expression.apart ? undefined : this.#folding?.writtenOut(expression.name)
         return written ? this.expression(written, next) : this.#call(expression.name, next)
       }
       case 'graph': {
@@ -161,6 +161,17 @@ export function determinize(
     made.push({ ends: members.some(({ ends }) => ends), edges, calls, skips: [] })
   }
   return made
+}
+
+/** What leads to each place. */
+export function byTarget(edges: readonly Edge[]): Map<number, [number, number][]> {
+  const targets = new Map<number, [number, number][]>()
+  for (const { first, last, to } of edges) {
+    const ranges = targets.get(to)
+    if (ranges) ranges.push([first, last])
+    else targets.set(to, [[first, last]])
+  }
+  return targets
 }
 
 /** Ranges in order that do not overlap, with all places behind each. */

@@ -12,7 +12,8 @@ export type Expression =
   | { readonly kind: 'choice'; readonly options: readonly Expression[] }
   /** `most` may be infinite. */
   | { readonly kind: 'repeat'; readonly of: Expression; readonly least: number; readonly most: number }
-  | { readonly kind: 'rule'; readonly name: string }
+  /** `apart`: never written out where it is called. */
+  | { readonly kind: 'rule'; readonly name: string; readonly apart?: boolean }
   | Graph
 
 /** An automaton whose edges are expressions; it begins in node 0. */

@@ -1,5 +1,5 @@
 // A grammar as automata over bytes, one for each rule: places with ways over bytes and calls of other rules.
-import { determinize, draft, type Edge, MOST_PLACES, type Place, TooLargeError } from './drafts.ts'
+import { byTarget, determinize, draft, MOST_PLACES, type Place, TooLargeError } from './drafts.ts'
 import { type Expression, type Grammar, intersection, type Ranges } from './expression.ts'
 import { type ByteRanges, utf8Ranges } from './utf8-ranges.ts'
 
@@ -102,7 +102,10 @@ class Builder {
     const beyond = intersection(ranges, BEYOND)
     if (beyond.length === 0) return
     const sequences = utf8Ranges(beyond)
-    if (sequences.length <= FEW_SEQUENCES) return this.#spell(place, sequences, to)
+    if (sequences.length <= FEW_SEQUENCES) {
+      this.#spell(place, sequences, to)
+      return
+    }
     const rule = this.#rule(className(beyond), () => {
       const start = this.#place()
       this.#spell(this.#places[start]!, sequences, this.#place(true))
@@ -152,19 +155,14 @@ class Builder {
         return this.#size(of) * Math.max(1, most === Number.POSITIVE_INFINITY ? least + 1 : most)
       }
       case 'rule':
-        return this.#isWrittenOut(expression.name) ? this.#size(this.#grammar.rules.get(expression.name)!) : 1
+        return !expression.apart && this.#isWrittenOut(expression.name)
+          ? this.#size(this.#grammar.rules.get(expression.name)!)
+          : 1
       case 'graph':
         return expression.nodes.reduce((size, { edges }) => size + sum(edges.map(({ on }) => on)), 0)
     }
     return expression satisfies never
   }
-
-}
-
-function byTarget(edges: readonly Edge[]): Map<number, [number, number][]> {
-  const targets = new Map<number, [number, number][]>()
-  for (const { first, last, to } of edges) targets.set(to, [...(targets.get(to) ?? []), [first, last]])
-  return targets
 }
 
 function className(ranges: Ranges): string {

@@ -50,7 +50,8 @@ class Parser {
       this.#space(true)
     }
     if (!this.#rules.has(ROOT)) this.#fail(`no rule is named ${ROOT}`)
-    for (const [name, at] of this.#uses) if (!this.#rules.has(name)) this.#fail(`no rule is named ${name}`, at)
+    for (const [name, at] of this.#uses)
+      if (!this.#rules.has(name)) this.#fail(`no rule is named ${name}`, at)
     return { root: ROOT, rules: this.#rules }
   }
 
@@ -113,7 +114,8 @@ class Parser {
     if (!this.#take('{')) return undefined
     const found = /(\d+)\s*(?:(,)\s*(\d*)\s*)?\}/uy
     found.lastIndex = this.#at
-    const [whole, least, comma, most] = found.exec(this.#source) ?? this.#fail('expected {m}, {m,} or {m,n}', at)
+    const [whole, least, comma, most] =
+      found.exec(this.#source) ?? this.#fail('expected {m}, {m,} or {m,n}', at)
     this.#at += whole.length
     const first = Number(least)
     const last = comma === undefined ? first : most ? Number(most) : Number.POSITIVE_INFINITY
@@ -156,14 +158,14 @@ class Parser {
       if (code >= 0xd800 && code <= 0xdfff) this.#fail('half of a surrogate pair', at)
       return code
     }
-    const escape =
+    const written =
       this.#match(/\\(?:x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|U[\dA-Fa-f]{8}|[trn\\"[\]])/uy) ??
       this.#fail('expected one of \\n \\r \\t \\\\ \\" \\[ \\] \\xHH \\uHHHH \\UHHHHHHHH', at)
-    const letter = escape[1]!
+    const letter = written[1]!
     if (!/[xuU]/.test(letter)) return { n: 10, r: 13, t: 9 }[letter] ?? letter.charCodeAt(0)
-    const value = Number.parseInt(escape.slice(2), 16)
+    const value = Number.parseInt(written.slice(2), 16)
     if (value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-      this.#fail(`${escape} is no Unicode character`, at)
+      this.#fail(`${written} is no Unicode character`, at)
     return value
   }
 

@@ -1,12 +1,12 @@
 // A grammar as an automaton over bytes: a state is a set of places, each with the stacks of places that its rule goes back to.
 import { GrammarError } from '../errors.ts'
 import { leftRecursion, shortestDistances } from './distances.ts'
-import type { Grammar } from './expression.ts'
 import { TooLargeError } from './drafts.ts'
+import type { Grammar } from './expression.ts'
 import { buildFragments, type Fragments } from './fragments.ts'
 import { type FreePlace, FreePlaces } from './free-text.ts'
 import type { ByteMatcher, CharacterClass, FreeText } from './matcher.ts'
-import { type Stacks, StackSets } from './stacks.ts'
+import { StackSets, type Stacks } from './stacks.ts'
 
 export interface GrammarState {
   /** Places where a byte may be read, in order, and the stacks of each. */

@@ -98,12 +98,12 @@ class Walk<State> implements Mask {
   below(node: number, state: State): void {
     const { depth, end } = this.#trie
     const free = this.#matcher.free?.(state)
-    if (free && this.#covers(node, state, free)) {
-      return this.#allow(node + 1, end[node]!, this.#furthest(state, free))
+    if (free && this.#covers(node, state, free))
+      this.#allow(node + 1, end[node]!, this.#furthest(state, free))
+    else if (!(free?.uniform && this.#trie.isLarge(node) && this.#freely(node, state, free))) {
+      this.#states[depth[node]!] = state
+      this.#each(node + 1, end[node]!)
     }
-    if (free?.uniform && this.#trie.isLarge(node) && this.#freely(node, state, free)) return
-    this.#states[depth[node]!] = state
-    this.#each(node + 1, end[node]!)
   }
 
   /** The same where much of it is free; false where nothing was done. */
