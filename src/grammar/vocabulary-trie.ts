@@ -77,6 +77,18 @@ export class VocabularyTrie {
     )
   }
 
+  /** Tokens that begin with these bytes and go on. */
+  idsBehind(bytes: Uint8Array): Int32Array {
+    let node = 0
+    for (const byte of bytes) {
+      const last = this.end[node]!
+      node++
+      while (node < last && this.byte[node] !== byte) node = this.end[node]!
+      if (node >= last) return new Int32Array()
+    }
+    return this.tokens.subarray(this.firstToken[node + 1], this.firstToken[this.end[node]!])
+  }
+
   /** Whether there is so much below a node that it is worth having `tokensOf` it. */
   isLarge(node: number): boolean {
     return this.end[node]! - node >= LARGE
