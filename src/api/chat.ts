@@ -3,21 +3,29 @@
 import * as z from 'zod'
 import { type BuiltinName, builtinNames } from '../chat/builtin.ts'
 import type { Message } from '../chat/template.ts'
-import { findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
+import { endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
 import { firstThatFits, turnStarts } from '../chat/turns.ts'
 import type { SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import { DisposedError, InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type AnswerBound, AnswerConstraint } from './answer-constraint.ts'
 import { commonLength, type ReplySpan, withCachedIds } from './cached-prompt.ts'
 import { defaultMaxTokens, progressFields, samplingFields } from './generation.ts'
 import type { Model } from './model.ts'
 import { checkOptions } from './options.ts'
-import { ReplyStream, replyPieces } from './reply.ts'
+import { type Reply, ReplyStream, replyPieces } from './reply.ts'
+import {
+  type OutputOf,
+  type OutputSchema,
+  Structure,
+  type StructuredOptions,
+  structuredFields,
+} from './structured.ts'
 import type { Prompt, PromptTemplate } from './template.ts'
 
 /** How replies are drawn. */
-export interface ReplyOptions extends SamplerOptions {
+export interface ReplyOptions extends SamplerOptions, StructuredOptions {
   /** Most tokens of a reply, thinking included. Default: a quarter of the context, see `defaultMaxTokens`. */
   readonly maxTokens?: number | undefined
   /** Ends an answer before the first of these texts. */
@@ -59,6 +67,7 @@ export interface ContextUse {
 
 const replyFields = {
   ...samplingFields,
+  ...structuredFields,
   thinkingBudget: z.int().min(0).optional(),
   enableThinking: z.boolean().optional(),
 }
@@ -143,8 +152,14 @@ export class Chat {
   /**
    * Says `content` and answers with the reply: `await` it whole, or take it piece by piece with `for await`. Nothing happens before
    * one of the two. Rejects with the signal's reason on abort, and keeps in the history what came until then; with ContextOverflowError
-   * where the message alone does not fit, and with TemplateError where the template refuses it: then the history stays as it was.
+   * where the message alone does not fit, and with TemplateError where the template refuses it: then the history stays as it was. With a
+   * `schema` the reply has the `value`; rejects with InvalidOutputError, behind the last piece, where the answer has none.
    */
+  send<S extends OutputSchema>(
+    content: string,
+    options: SendOptions & { readonly schema: S },
+  ): ReplyStream<OutputOf<S>>
+  send(content: string, options?: SendOptions): ReplyStream
   send(content: string, options: SendOptions = {}): ReplyStream {
     return this.#reply('send', options, () => {
       this.#retries = 0
@@ -153,6 +168,8 @@ export class Chat {
   }
 
   /** The last reply again, drawn anew. Rejects as `send` does, and with InvalidOptionError if there was none. */
+  retry<S extends OutputSchema>(options: SendOptions & { readonly schema: S }): ReplyStream<OutputOf<S>>
+  retry(options?: SendOptions): ReplyStream
   retry(options: SendOptions = {}): ReplyStream {
     return this.#reply('retry', options, () => {
       const asked = this.#history.findLastIndex(({ role }) => role === 'user')
@@ -235,8 +252,10 @@ export class Chat {
     const { onDropped, signal, onProgress, ...given } = checkOptions(what, sendSchema, options)
     const chosen = Object.entries(given).filter(([, value]) => value !== undefined)
     const o: z.infer<typeof replySchema> = { ...this.#options, ...Object.fromEntries(chosen) }
+    const structure = Structure.of(what, this.#tokenizer, o)
     const chat = this
     return new ReplyStream(async function* (end) {
+      let last: Reply | undefined
       chat.#checkIdle(what)
       const before = { history: [...chat.#history], dropped: chat.#dropped, retries: chat.#retries }
       chat.#answering = true
@@ -250,7 +269,10 @@ export class Chat {
         const reused = Math.min(commonLength(tokens, session.tokens), tokens.length - 1)
         session.rewind(reused)
         chat.#replies = chat.#replies.filter(({ end }) => end <= reused)
+        const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
+        const left = Math.min(maxTokens, session.capacity - tokens.length)
         yield* replyPieces({
+          constraint: structure && chat.#constraint(structure, prompt.text, left),
           ...{
             session,
             tokens,
@@ -263,7 +285,7 @@ export class Chat {
           options: {
             ...o,
             stop: o.stop ?? [],
-            maxTokens: o.maxTokens ?? defaultMaxTokens(session.capacity),
+            maxTokens,
             signal,
             onProgress,
           },
@@ -271,6 +293,7 @@ export class Chat {
           seed: o.seed === undefined ? undefined : o.seed + chat.#retries,
           end: reply => {
             const { text, thinking, finish } = reply
+            last = reply
             kept = finish !== 'abort' || text !== '' || thinking !== ''
             if (kept)
               chat.#history.push({ role: 'assistant', content: text, ...(thinking !== '' && { thinking }) })
@@ -278,6 +301,7 @@ export class Chat {
             end(reply)
           },
         })
+        if (structure && last) end({ ...last, value: await structure.value(last.text, last.finish) })
       } finally {
         if (!kept) {
           chat.#history = before.history
@@ -287,6 +311,17 @@ export class Chat {
         chat.#answering = false
         if (chat.#disposed) chat.#session?.dispose()
       }
+    })
+  }
+
+  /** A bound on the answer of a reply that may have `left` tokens. */
+  #constraint(structure: Structure, prompt: string, left: number): AnswerBound {
+    const markers = this.#markers
+    if (!markers) return structure.constraint(left)
+    return new AnswerConstraint({
+      ...{ tokenizer: this.#tokenizer, markers, left, reserve: structure.shortest },
+      open: endsInThinking(prompt, markers),
+      answer: tokens => structure.constraint(tokens),
     })
   }
 

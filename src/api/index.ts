@@ -46,5 +46,6 @@ export { type Perplexity, type PerplexityOptions, perplexity } from './perplexit
 export { findPulled, type PulledModel, type PullOptions, pull } from './pull.ts'
 export { type QuantizeOptions, quantizeModel } from './quantize.ts'
 export type { Reply, ReplyStream, ReplyUsage } from './reply.ts'
+export type { JsonSchema, OutputOf, OutputSchema, StructuredOptions } from './structured.ts'
 export { loadTemplate, type Prompt, PromptTemplate, type TemplateOptions } from './template.ts'
 export { loadTokenizer } from './tokenizer.ts'

@@ -9,6 +9,7 @@ import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { Chat, type ChatOptions } from './chat.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
+import type { OutputOf, OutputSchema } from './structured.ts'
 import { namedTemplate, noTemplate, type PromptTemplate } from './template.ts'
 import { noTokenizer } from './tokenizer.ts'
 import { type Cost, costOf, parametersOf } from './traffic.ts'
@@ -104,8 +105,13 @@ export class Model {
   /**
    * Goes on from `prompt` (a text, or token ids that go in as they are), piece by piece:
    * `for await (const piece of model.generate('Once upon a time')) ...`. Rejects with ContextOverflowError if
-   * the prompt does not fit, and with the signal's reason on abort.
+   * the prompt does not fit, and with the signal's reason on abort. With a `schema`, `await model.generate(...).value()` is the value.
    */
+  generate<S extends OutputSchema>(
+    prompt: string | readonly number[],
+    options: GenerateOptions & { readonly schema: S },
+  ): Generation<OutputOf<S>>
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
     this.#check()
     return new Generation(this.tokenizer, this.#engine.session(), prompt, options)

@@ -4,6 +4,7 @@ import { generateTokens } from '../engine/generate.ts'
 import { createSampler, type SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type AnswerBound, controlMarks } from './answer-constraint.ts'
 import { type Finish, rate, type Timings, type Usage } from './generation.ts'
 import { StopFilter } from './stop.ts'
 import { PieceStream } from './stream.ts'
@@ -16,8 +17,11 @@ export interface ReplyUsage extends Usage {
   readonly reused: number
 }
 
-export interface Reply {
+/** `Value`: by the schema that the answer had to follow. */
+export interface Reply<Value = unknown> {
   readonly text: string
+  /** What the answer stands for, where it had to follow a schema. Missing where the caller took no more pieces. */
+  readonly value: Value
   /** What the model thought before; empty where it did not. */
   readonly thinking: string
   /** `abort` where the caller took no more pieces. */
@@ -29,7 +33,7 @@ export interface Reply {
 }
 
 /** Made by `Chat.send` and `Chat.retry`. */
-export class ReplyStream extends PieceStream<ReplyPiece, Reply> {}
+export class ReplyStream<Value = unknown> extends PieceStream<ReplyPiece, Reply<Value>> {}
 
 export interface ReplyParts {
   /** Holds the first `reused` of `tokens`. */
@@ -42,6 +46,8 @@ export interface ReplyParts {
   readonly markers: ThinkingMarkers | undefined
   readonly dropped: number
   readonly seed: number | undefined
+  /** Bounds the reply; made for it alone. */
+  readonly constraint: AnswerBound | undefined
   readonly options: Omit<SamplerOptions, 'seed'> & {
     readonly maxTokens: number
     readonly stop: readonly string[]
@@ -55,7 +61,7 @@ export interface ReplyParts {
 
 /** Generates a reply; a caller who takes no more pieces ends it. */
 export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece, void, undefined> {
-  const { session, tokens, reused, tokenizer, options } = parts
+  const { session, tokens, reused, tokenizer, options, constraint } = parts
   const trace = new Trace(parts)
   const stops = new StopFilter(options.stop)
   const decode = tokenizer.stream({ continues: true })
@@ -68,10 +74,12 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
 
   // A trace that is to have no tokens is closed before its first.
   const given = trace.interject()
+  for (const id of given) constraint?.accept(id)
   const ids = generateTokens(session, [...tokens.slice(reused), ...given], {
     sampler: createSampler({ ...options, seed: parts.seed }),
     maxTokens: options.maxTokens,
     stopTokens: tokenizer.endOfGeneration,
+    constraint,
     interject: () => trace.interject(),
     signal: options.signal,
     onProgress: options.onProgress,
@@ -94,7 +102,7 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     return { pieces: out, stopped }
   }
   const summary = (): Reply => ({
-    ...{ text, thinking, finish, dropped: parts.dropped },
+    ...{ text, thinking, finish, dropped: parts.dropped, value: undefined },
     usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused },
     timings: {
       prefillPerSecond: rate(tokens.length - reused, prefilled - started),
@@ -106,15 +114,16 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     for (;;) {
       const { value, done } = await ids.next()
       if (completion === 0) prefilled = performance.now()
-      const { pieces, stopped } = outgoing(
-        done ? [...trace.splitter.push(decode()), ...trace.splitter.flush()] : trace.take(value, decode),
-      )
+      const over = done || constraint?.over === true
+      const split = done ? [] : trace.take(value, decode)
+      if (over) split.push(...trace.splitter.push(decode()), ...trace.splitter.flush())
+      const { pieces, stopped } = outgoing(split)
       if (!done) completion++
       if (stopped) finish = 'stop'
-      else if (done) finish = value
+      else if (over) finish = done ? value : 'stop'
       yield* pieces
       if (stopped) return
-      if (done) {
+      if (over) {
         const rest = stops.flush()
         text += rest
         if (rest !== '') yield { text: rest }
@@ -134,8 +143,7 @@ class Trace {
   tokens = 0
   readonly #budget: number
   readonly #close: readonly number[]
-  /** Marks that are control tokens, which have no text otherwise. */
-  readonly #marks = new Map<number, string>()
+  readonly #marks: ReadonlyMap<number, string>
   #closed = false
   /** Ids that are still to come of those that close it. */
   #closing = 0
@@ -145,10 +153,7 @@ class Trace {
     this.splitter = new ThinkingSplitter(markers, open)
     this.#budget = options.thinkingBudget ?? Number.POSITIVE_INFINITY
     this.#close = markers ? tokenizer.encode(`\n${markers.close}\n\n`, { special: true }) : []
-    for (const mark of markers ? [markers.open, markers.close] : []) {
-      const ids = tokenizer.encode(mark, { special: true })
-      if (ids.length === 1 && tokenizer.decode(ids) === '') this.#marks.set(ids[0]!, mark)
-    }
+    this.#marks = markers ? controlMarks(tokenizer, markers) : new Map()
   }
 
   take(id: number, decode: (id: number) => string): ReplyPiece[] {
