@@ -20,6 +20,8 @@ export interface AnswerParts {
   readonly left: number
   /** Of these, tokens that are kept for the answer: a trace that is still open then is closed. */
   readonly reserve: number
+  /** A token that both the mark and the answer may begin with opens a trace. Default: it begins the answer. */
+  readonly traceFirst?: boolean
   /** The bound on an answer that may have so many tokens. */
   readonly answer: (left: number) => AnswerBound
 }
@@ -100,10 +102,17 @@ export class AnswerConstraint implements AnswerBound {
     } else this.#think(id)
   }
 
-  /** A token that both the mark and the answer may begin with begins the answer. */
+  /** What is drafted of the answer; nobody knows what is thought. */
+  draft(most: number): readonly number[] {
+    return (this.#phase === 'answer' && this.#answer!.draft?.(most)) || []
+  }
+
   #opens(id: number): boolean {
+    if (id !== this.#opening[0]) return false
+    // A mark of several tokens may begin as anything does.
+    if (this.#parts.traceFirst && this.#opening.length === 1) return true
     const mask = this.#answer!.allowed()
-    return mask !== undefined && id === this.#opening[0] && !has(mask, id)
+    return mask !== undefined && !has(mask, id)
   }
 
   #isTimeToClose(): boolean {

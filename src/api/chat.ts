@@ -5,6 +5,7 @@ import { type BuiltinName, builtinNames } from '../chat/builtin.ts'
 import type { Message } from '../chat/template.ts'
 import { endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
 import { firstThatFits, turnStarts } from '../chat/turns.ts'
+import type { Constraint } from '../engine/constraint.ts'
 import type { SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import { DisposedError, InvalidOptionError } from '../errors.ts'
@@ -51,6 +52,10 @@ export interface SendOptions extends ReplyOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** Told which of the oldest messages the context has no room for any more. They stay in the history. */
   readonly onDropped?: ((messages: readonly Message[]) => void) | undefined
+  /**
+   * Bounds the tokens of the answer, where neither a grammar nor a schema does; what the model thinks before is free. Asked for each reply.
+   */
+  readonly constraint?: (() => Constraint) | undefined
 }
 
 /** How full the context is, in tokens. */
@@ -84,6 +89,9 @@ const sendSchema = z.strictObject({
   ...progressFields,
   onDropped: z
     .custom<SendOptions['onDropped']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
+  constraint: z
+    .custom<SendOptions['constraint']>(value => typeof value === 'function', 'expected a function')
     .optional(),
 })
 
@@ -249,10 +257,12 @@ export class Chat {
 
   #reply(what: string, options: SendOptions, begin: () => void): ReplyStream {
     this.#checkIdle(what)
-    const { onDropped, signal, onProgress, ...given } = checkOptions(what, sendSchema, options)
+    const { onDropped, signal, onProgress, constraint, ...given } = checkOptions(what, sendSchema, options)
     const chosen = Object.entries(given).filter(([, value]) => value !== undefined)
     const o: z.infer<typeof replySchema> = { ...this.#options, ...Object.fromEntries(chosen) }
     const structure = Structure.of(what, this.#tokenizer, o)
+    if (structure && constraint)
+      throw new InvalidOptionError(`${what}: expected a constraint, or a grammar or schema, found both`)
     const chat = this
     return new ReplyStream(async function* (end) {
       let last: Reply | undefined
@@ -272,7 +282,9 @@ export class Chat {
         const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
         const left = Math.min(maxTokens, session.capacity - tokens.length)
         yield* replyPieces({
-          constraint: structure && chat.#constraint(structure, prompt.text, left),
+          constraint: structure
+            ? chat.#bound(prompt.text, left, structure.shortest, tokens => structure.constraint(tokens))
+            : constraint && chat.#bound(prompt.text, left, 1, constraint, true),
           ...{
             session,
             tokens,
@@ -314,14 +326,25 @@ export class Chat {
     })
   }
 
-  /** A bound on the answer of a reply that may have `left` tokens. */
-  #constraint(structure: Structure, prompt: string, left: number): AnswerBound {
+  /** A bound on the answer of a reply that may have `left` tokens, `reserve` of them for the answer. */
+  #bound(
+    prompt: string,
+    left: number,
+    reserve: number,
+    answer: (left: number) => AnswerBound,
+    traceFirst = false,
+  ): AnswerBound {
     const markers = this.#markers
-    if (!markers) return structure.constraint(left)
+    if (!markers) return answer(left)
+    const open = endsInThinking(prompt, markers)
     return new AnswerConstraint({
-      ...{ tokenizer: this.#tokenizer, markers, left, reserve: structure.shortest },
-      open: endsInThinking(prompt, markers),
-      answer: tokens => structure.constraint(tokens),
+      tokenizer: this.#tokenizer,
+      markers,
+      open,
+      left,
+      reserve,
+      traceFirst,
+      answer,
     })
   }
 

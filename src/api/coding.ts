@@ -10,6 +10,7 @@ import { EditJournal } from '../io/edit-journal.ts'
 import { editTarget } from '../io/project-edits.ts'
 import { findProjectFile } from '../io/project-files.ts'
 import type { Chat, SendOptions } from './chat.ts'
+import { EditConstraint } from './edit-constraint.ts'
 import { type EditReview, type PendingEdit, PendingEdits } from './pending-edits.ts'
 import type { Reply, ReplyStream } from './reply.ts'
 import { PieceStream } from './stream.ts'
@@ -19,6 +20,8 @@ export interface CodingOptions {
   readonly folder?: string | undefined
   /** How the model writes edits. Default: see `defaultEditFormat`. */
   readonly format?: EditFormat | undefined
+  /** Keep what blocks search on lines that the files have: see `EditConstraint`. Default: true. */
+  readonly constrained?: boolean | undefined
   /** How often a reply is asked to mend edits that cannot be made, at most. Default: 3. */
   readonly repairs?: number | undefined
   /**
@@ -78,6 +81,7 @@ export class CodingSession {
   readonly references: FileReferences
   readonly #folder: string
   readonly #given: EditFormat | undefined
+  readonly #constrained: boolean
   readonly #repairs: number
   readonly #confirm: (question: string) => Promise<boolean>
   readonly #journal: EditJournal
@@ -90,10 +94,11 @@ export class CodingSession {
 
   constructor(chat: Chat, options: CodingOptions = {}) {
     const { folder = '.', format, repairs = REPAIRS, confirm = async () => false } = options
-    const { references, state } = options
+    const { references, state, constrained = true } = options
     this.#chat = chat
     this.#folder = folder
     this.#given = format
+    this.#constrained = constrained
     this.#repairs = repairs
     this.#confirm = confirm
     this.#journal = new EditJournal(folder, state)
@@ -120,7 +125,7 @@ export class CodingSession {
   /** Goes on with another chat, of another model perhaps. Edits that wait are kept. */
   attach(chat: Chat): void {
     this.#chat = chat
-    this.#format = this.#given ?? defaultEditFormat(chat.model.parameters, false)
+    this.#format = this.#given ?? defaultEditFormat(chat.model.parameters, this.#constrained)
     if (this.#open) chat.instructions = instructions[this.#format]
   }
 
@@ -265,8 +270,17 @@ export class CodingSession {
       this.references.forget()
       options.onDropped?.(messages)
     }
-    const all = { ...options, onDropped }
+    const all = { ...options, onDropped, constraint: options.constraint ?? this.#constraint(options) }
     return text === undefined ? this.#chat.retry(all) : this.#chat.send(text, all)
+  }
+
+  /** What keeps blocks on lines of the files; undefined where there is no file, or the answer has another form. */
+  #constraint(options: SendOptions): SendOptions['constraint'] {
+    const { grammar, schema } = { ...this.#chat.options, ...options }
+    const files = this.editableFiles()
+    const searches = this.#constrained && this.#open && this.#format === 'search' && files.length > 0
+    if (!searches || grammar !== undefined || schema !== undefined) return undefined
+    return () => new EditConstraint(this.#chat.model.tokenizer, files)
   }
 
   /** What the model is told of edits that cannot be made, with files that it has not seen as they are; undefined if all can. */

@@ -76,10 +76,12 @@ export class PendingEdits {
     const texts = new Map<string, string | undefined>([...this.#named].map(path => [path, undefined]))
     for (const [path, text] of this.#references.seen) texts.set(path, text)
     for (const { path, after } of this.#waiting) texts.set(path, after)
+    const files = [...texts].map(([path, text]): EditableFile => ({ path, text }))
     // A model repeats paths as the message has them.
     for (const [name, path] of this.#references.names)
-      if (texts.has(path) && badEditPath(name) === undefined) texts.set(name, texts.get(path))
-    return [...texts].map(([path, text]) => ({ path, text }))
+      if (texts.has(path) && !texts.has(name) && badEditPath(name) === undefined)
+        files.push({ path: name, text: texts.get(path), of: path })
+    return files
   }
 
   /** Takes note of new files that a message names. */

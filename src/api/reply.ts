@@ -15,6 +15,9 @@ export interface ReplyUsage extends Usage {
   readonly thinking: number
   /** Of the prompt, tokens that were in the cache. */
   readonly reused: number
+  /** Tokens that a constraint drafted, and those of them that are in the completion. */
+  readonly drafted: number
+  readonly accepted: number
 }
 
 /** `Value`: by the schema that the answer had to follow. */
@@ -69,6 +72,7 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
   let thinking = ''
   let finish: Finish = 'abort'
   let completion = 0
+  let [drafted, accepted] = [0, 0]
   const started = performance.now()
   let prefilled = started
 
@@ -83,6 +87,10 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     interject: () => trace.interject(),
     signal: options.signal,
     onProgress: options.onProgress,
+    onDraft: (tried, drawn) => {
+      drafted += tried
+      accepted += drawn
+    },
   })
   /** What goes out of split pieces; `stopped` where a stop string ends the answer. */
   const outgoing = (pieces: readonly ReplyPiece[]): { pieces: ReplyPiece[]; stopped: boolean } => {
@@ -103,7 +111,7 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
   }
   const summary = (): Reply => ({
     ...{ text, thinking, finish, dropped: parts.dropped, value: undefined },
-    usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused },
+    usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused, drafted, accepted },
     timings: {
       prefillPerSecond: rate(tokens.length - reused, prefilled - started),
       decodePerSecond: rate(completion - 1, performance.now() - prefilled),

@@ -37,6 +37,7 @@ type RunFlags = LoadFlags &
     readonly showThinking?: boolean
     readonly thinkingBudget?: number
     readonly editFormat?: EditFormat
+    readonly constrainedEdits: boolean
     readonly echo: boolean
     readonly listBackends?: boolean
     readonly listModels?: boolean
@@ -71,6 +72,10 @@ export function addRunCommand(program: Command): void {
         'how a model writes edits in coding mode (/code in a chat): as blocks or as whole files (default: by its size)',
       ).choices(['search', 'whole']),
     )
+    .option(
+      '--no-constrained-edits',
+      'in coding mode, let blocks search lines that no file has (otherwise they cannot miss)',
+    )
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
@@ -96,6 +101,7 @@ async function run(first: string | undefined, second: string | undefined, flags:
     'show-thinking': flags.showThinking,
     'thinking-budget': flags.thinkingBudget,
     'edit-format': flags.editFormat,
+    'no-constrained-edits': flags.constrainedEdits ? undefined : false,
   }))
     if (value !== undefined)
       throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
@@ -138,11 +144,11 @@ async function converse(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
-  const { system, thinkingBudget, showThinking = false, debug = false, editFormat } = flags
+  const { system, thinkingBudget, showThinking = false, debug = false, editFormat, constrainedEdits } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
   await chat(
     {
-      ...{ path, flags, terminal, showThinking, debug, editFormat },
+      ...{ path, flags, terminal, showThinking, debug, editFormat, constrainedEdits },
       chat: { ...sampling, system, thinkingBudget },
     },
     first,

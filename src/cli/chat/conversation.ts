@@ -43,6 +43,8 @@ export interface ConversationOptions {
   readonly debug: boolean
   /** How edits are written in coding mode. Default: as the model's size has it. */
   readonly editFormat?: EditFormat | undefined
+  /** Blocks can search nothing but lines that files have. */
+  readonly constrainedEdits: boolean
 }
 
 export class Conversation {
@@ -54,7 +56,7 @@ export class Conversation {
   readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, question =>
     this.confirm(question),
   )
-  readonly #editFormat: EditFormat | undefined
+  readonly #edits: { readonly format: EditFormat | undefined; readonly constrained: boolean }
   #coding: CodingSession | undefined
   readonly terminal: Terminal
   #path: string
@@ -66,7 +68,7 @@ export class Conversation {
   private constructor(o: ConversationOptions, model: Model) {
     this.showThinking = o.showThinking
     this.debug = o.debug
-    this.#editFormat = o.editFormat
+    this.#edits = { format: o.editFormat, constrained: o.constrainedEdits }
     this.terminal = o.terminal
     this.#path = o.path
     this.#flags = o.flags
@@ -91,7 +93,7 @@ export class Conversation {
   get coding(): CodingSession {
     if (this.#coding) return this.#coding
     const confirm = (question: string) => this.confirm(question)
-    const options = { format: this.#editFormat, references: this.references, confirm }
+    const options = { ...this.#edits, references: this.references, confirm }
     this.#coding = new CodingSession(this.#chat, options)
     this.#coding.close()
     return this.#coding

@@ -143,12 +143,13 @@ async function answer(
 }
 
 function tellReply({ finish, usage, timings }: Reply, { terminal, debug }: Conversation): void {
-  const { prompt, completion, thinking, reused } = usage
+  const { prompt, completion, thinking, reused, drafted, accepted } = usage
   if (finish === 'length') terminal.warn(`the reply was cut after ${completion} tokens`)
   if (debug)
     terminal.note(
       `${reused} tokens reused, ${prompt - reused} computed at ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
-        `${completion} generated (${thinking} thinking) at ${timings.decodePerSecond.toFixed(1)} tokens/s`,
+        `${completion} generated (${thinking} thinking) at ${timings.decodePerSecond.toFixed(1)} tokens/s` +
+        (drafted > 0 ? `, ${accepted} of ${drafted} drafted taken` : ''),
     )
 }
 
