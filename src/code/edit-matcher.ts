@@ -18,12 +18,14 @@ export type EditState = FreeState | SearchState | ReplaceState
 export interface FreeState {
   readonly kind: 'free'
   readonly line: FreeLine
-  /** Whether blocks use to begin here: the line is the first, or behind an empty one or a block. */
-  readonly open: boolean
+  readonly open: Open
   /** Index of the file that a block would edit now, or -1, and for how many more lines that have something in them. */
   readonly file: number
   readonly left: number
 }
+
+/** Where blocks use to begin: with the first line of a reply or behind a block, or behind an empty line. */
+type Open = 'begin' | 'empty' | 'no'
 
 /** What is known of the present line. */
 type FreeLine =
@@ -33,14 +35,17 @@ type FreeLine =
   | { readonly is: 'named'; readonly file: number; readonly fenced: boolean }
   /** A fence, and the name of a language. */
   | { readonly is: 'fence' }
-  /** Words of letters in it, up to 3: more than that are surely no path; -1: it may yet be read as one. */
+  /** Words with letters in it, as far as they count; -1: it may always be read as a path. */
   | { readonly is: 'prose'; readonly words: number; readonly inWord: boolean }
   | { readonly is: 'marker'; readonly length: number }
   /** A block is closed; only a new line may follow. */
   | { readonly is: 'closed' }
 
-/** What is before a path: nothing, space, backticks that may become a fence, any decoration; `@` has no more behind it. */
-type Lead = '' | ' ' | '`' | '``' | '```' | '*' | '@'
+/**
+ * What is before a path: nothing, space, backticks that may become a fence, any decoration; `@` has no more behind it. Three dashes and
+ * angles may be read as a marker, and behind angles there is no path.
+ */
+type Lead = '' | ' ' | '`' | '``' | '```' | '*' | '@' | '-' | '--' | '---' | '<' | '<<' | '<<<'
 
 export interface SearchState {
   readonly kind: 'search'
@@ -77,15 +82,17 @@ const LINES_ABOVE = 3
 const STICKY = LINES_ABOVE + 1
 /** From so many characters on, the beginning of a path is one, and no word. */
 const CERTAIN = 5
-/** Of words that begin with a letter, a reader takes one for a label before a path; what is left is no path if it has several. */
-const SURELY_PROSE = 3
+/** Of words with letters, a reader takes one for a label before a path and two for a note behind it; no path has two. */
+const SURELY_PROSE = 5
 
 const [NEWLINE, EQUALS, LESS, GREATER] = [10, 61, 60, 62]
-const [SPACE, DECORATION, TRAILING] = [/[ \t\r]/, /[#*>\-+`"']/, /[*`"':]/]
+const [SPACE, DECORATION, TRAILING] = [/[ \t\r\v\f]/, /[#*>+`"']/, /[*`"':]/]
+/** How words begin that make a marker of dashes and angles, and space beyond ASCII. */
+const MARKER_WORD = /[so\x80-\xff]/i
 /** The name of a language behind a fence. */
 const [INFO, INFO_CHARACTER] = [/^\w[\w+#-]*$/, /[\w+#-]/]
 /** Bytes as characters. */
-const [LETTER, PATH_CHARACTER] = [/[A-Za-z]/, /[\w\-./\\+@\x80-\xff]/]
+const [LETTER, SMALL] = [/[A-Za-z]/, /^[a-z]/]
 /** A path that can be told from decoration around it. */
 const PLAIN = /^[\p{L}\p{N}_./](?:\S*[^\s*`"':])?$/u
 const NOWHERE: Places = { lines: new Int32Array(0), viable: new Int32Array(1) }
@@ -116,7 +123,7 @@ export class EditMatcher {
     this.#paths = written.map(path => String.fromCharCode(...new TextEncoder().encode(path)))
     this.#plain = written.map(path => PLAIN.test(path))
     this.#spaced = written.some(path => /[^\S\n]/.test(path))
-    this.start = this.#free({ is: 'start', lead: '', text: '' }, true, -1, 0)
+    this.start = this.#free(FRESH, 'begin', -1, 0)
   }
 
   /** The same files with another text in one of them, by all its names. */
@@ -139,8 +146,9 @@ export class EditMatcher {
   }
 
   /** The paths that a line which begins like this may become, as text. */
-  pathsLike({ line, open }: FreeState): readonly string[] {
-    if (line.is !== 'start' || !open || !isCertain(line.text)) return []
+  pathsLike(state: FreeState): readonly string[] {
+    const { line, open } = state
+    if (line.is !== 'start' || open === 'no' || !(isCertain(line.text) || this.#beginsPath(state))) return []
     return this.#pathsBehind(line.lead, line.text).map(i => this.files[i]!.path)
   }
 
@@ -161,14 +169,17 @@ export class EditMatcher {
   }
 
   mayEnd(state: EditState): boolean {
-    return state.kind === 'free' && !(state.line.is === 'marker' && state.line.length >= MARKER_LEAST)
+    if (state.kind !== 'free' || this.#beginsPath(state)) return false
+    return !(state.line.is === 'marker' && state.line.length >= MARKER_LEAST)
   }
 
   /** In the middle of a line anything may follow but its end. */
-  free(state: EditState): { ascii: Uint32Array; beyond: boolean; most: number } | undefined {
-    const inText =
-      state.kind === 'free' ? state.line.is === 'prose' : state.kind === 'replace' && state.line === 'text'
-    return inText ? WITHIN_A_LINE : undefined
+  free(state: EditState): FreeLineText | undefined {
+    if (state.kind === 'replace') return state.line === 'text' ? LINE_TEXT : undefined
+    if (state.kind === 'search' || state.line.is !== 'prose') return undefined
+    // While words are counted, the state depends on what is written.
+    const { words } = state.line
+    return words < 0 || words === SURELY_PROSE ? LINE_TEXT : COUNTED_LINE_TEXT
   }
 
   #step(state: EditState, byte: number): EditState | undefined {
@@ -182,7 +193,7 @@ export class EditMatcher {
     }
   }
 
-  #free(line: FreeLine, open: boolean, file: number, left: number): FreeState {
+  #free(line: FreeLine, open: Open, file: number, left: number): FreeState {
     return this.#interned({ kind: 'free', line, open, file, left }, Object.values(line).join())
   }
 
@@ -200,18 +211,15 @@ export class EditMatcher {
 
   #stepFree(state: FreeState, byte: number): EditState | undefined {
     const { line, open, file, left } = state
-    if (line.is === 'closed')
-      return byte === NEWLINE
-        ? this.#free({ is: 'start', lead: '', text: '' }, true, file, STICKY)
-        : undefined
+    if (line.is === 'closed') return byte === NEWLINE ? this.#free(FRESH, 'begin', file, STICKY) : undefined
     if (line.is === 'marker') {
       if (line.length >= MARKER_LEAST || byte === MARKERS.search.charCodeAt(line.length))
         return this.#stepMarker(state, line.length, byte)
-      return byte === NEWLINE
-        ? this.#endLine(state)
-        : this.#free(this.#prose(state, '<', String.fromCharCode(byte)), open, file, left)
+      if (byte === NEWLINE) return this.#endLine(state)
+      const lead = line.length === 1 ? '<' : line.length === 2 ? '<<' : '<<<'
+      return this.#stepFree(this.#free({ is: 'start', lead, text: '' }, open, file, left), byte)
     }
-    if (byte === NEWLINE) return this.#endLine(state)
+    if (byte === NEWLINE) return this.#beginsPath(state) ? undefined : this.#endLine(state)
     if (line.is === 'start' && line.lead === '' && line.text === '' && byte === LESS)
       return this.#free({ is: 'marker', length: 1 }, open, file, left)
     const next = this.#stepLine(state, String.fromCharCode(byte))
@@ -222,10 +230,13 @@ export class EditMatcher {
     const { line, open } = state
     switch (line.is) {
       case 'start': {
+        const marks = line.text === '' && (line.lead === '---' || line.lead === '<<<')
+        if (marks && MARKER_WORD.test(byte)) return undefined
         const next = this.#stepStart(line.lead, line.text, byte)
         if (next) return next
-        // Nobody means another path that begins like one of these.
-        if (open && isCertain(line.text) && PATH_CHARACTER.test(byte)) return undefined
+        // Where blocks begin, small letters begin a path; elsewhere nobody means another path that begins like one of these.
+        if (open === 'begin' && isBare(line.lead) && SMALL.test(line.text + byte)) return undefined
+        if (open !== 'no' && isCertain(line.text) && !SPACE.test(byte)) return undefined
         return this.#prose(state, line.text, byte, line.lead === '```')
       }
       case 'named': {
@@ -258,7 +269,7 @@ export class EditMatcher {
     if (text === '') {
       const next = leadBehind(lead, byte)
       if (next !== undefined) return { is: 'start', lead: next, text: '' }
-    } else if (lead === '' || lead === ' ') {
+    } else if (isBare(lead)) {
       // A path that is not plain may begin as decoration does.
       let again: FreeLine | undefined = { is: 'start', lead: leadBehind(lead, text[0]!) ?? '', text: '' }
       if (again.lead === '') return undefined
@@ -271,9 +282,11 @@ export class EditMatcher {
 
   /** Files whose path begins with `text`, where it may stand behind `lead`. */
   #pathsBehind(lead: Lead, text: string): number[] {
-    const decorated = lead !== '' && lead !== ' '
+    if (lead.startsWith('<')) return []
     return this.#paths.flatMap((path, i) =>
-      path.startsWith(text) && (!decorated || this.#plain[i]) ? [i] : [],
+      path.startsWith(text) && (isBare(lead) || (this.#plain[i] && !(lead === '```' && /[:=]/.test(path))))
+        ? [i]
+        : [],
     )
   }
 
@@ -283,19 +296,24 @@ export class EditMatcher {
     return LETTER.test(text + byte) ? prose(1) : { is: 'prose', words: 0, inWord: false }
   }
 
-  #endLine({ line, file, left }: FreeState): FreeState {
-    const fresh: FreeLine = { is: 'start', lead: '', text: '' }
+  #endLine({ line, open, file, left }: FreeState): FreeState {
     const named = this.#named(line)
-    if (named >= 0) return this.#free(fresh, false, named, LINES_ABOVE)
+    if (named >= 0) return this.#free(FRESH, 'no', named, LINES_ABOVE)
     const start = line.is === 'start' ? line : undefined
-    if (start?.text === '' && (start.lead === '' || start.lead === ' '))
-      return this.#free(fresh, true, file, left)
+    if (start?.text === '' && isBare(start.lead))
+      return this.#free(FRESH, open === 'begin' ? open : 'empty', file, left)
     const surelyNone =
       line.is === 'fence' ||
       (start && (start.text === '' || (start.lead === '```' && INFO.test(start.text)))) ||
       (line.is === 'prose' && line.words === SURELY_PROSE)
-    if (surelyNone && left === STICKY) return this.#free(fresh, false, file, left)
-    return surelyNone && left > 1 ? this.#free(fresh, false, file, left - 1) : this.#free(fresh, false, -1, 0)
+    if (surelyNone && left === STICKY) return this.#free(FRESH, 'no', file, left)
+    return surelyNone && left > 1 ? this.#free(FRESH, 'no', file, left - 1) : this.#free(FRESH, 'no', -1, 0)
+  }
+
+  /** Whether a path has begun that has to go on. */
+  #beginsPath({ line, open }: FreeState): boolean {
+    if (line.is !== 'start' || open !== 'begin' || !isBare(line.lead)) return false
+    return SMALL.test(line.text) && this.#named(line) < 0
   }
 
   #named(line: FreeLine): number {
@@ -351,7 +369,7 @@ export class EditMatcher {
       if (byte !== MARKERS.replace.charCodeAt(length)) return undefined
       return length + 1 < MARKERS.replace.length
         ? go('>', length + 1)
-        : this.#free({ is: 'closed' }, false, file, STICKY)
+        : this.#free({ is: 'closed' }, 'no', file, STICKY)
     }
     const divides = line === 'divider' || (line === '=' && length >= MARKER_LEAST)
     if (byte === NEWLINE) return divides ? undefined : go('empty', 0)
@@ -367,8 +385,30 @@ export class EditMatcher {
   }
 }
 
+/** A FreeText of grammar/matcher.ts. */
+interface FreeLineText {
+  readonly ascii: Uint32Array
+  readonly beyond: boolean
+  readonly most: number
+  readonly uniform: boolean
+}
+
 /** All characters but line feeds. */
-const WITHIN_A_LINE = { ascii: Uint32Array.of(~(1 << NEWLINE), ~0, ~0, ~0), beyond: true, most: 0xffff }
+const LINE_TEXT: FreeLineText = {
+  ascii: Uint32Array.of(~(1 << NEWLINE), ~0, ~0, ~0),
+  beyond: true,
+  most: 0xffff,
+  uniform: true,
+}
+const COUNTED_LINE_TEXT: FreeLineText = { ...LINE_TEXT, uniform: false }
+
+/** A line of which nothing is written yet. */
+const FRESH: FreeLine = { is: 'start', lead: '', text: '' }
+
+/** Whether nothing stands before a path. */
+function isBare(lead: Lead): boolean {
+  return lead === '' || lead === ' '
+}
 
 /** From here on, the beginning of a path is one, and no word. */
 function isCertain(text: string): boolean {
@@ -382,12 +422,25 @@ function prose(words: number): FreeLine {
 
 /** Decoration with one more character; undefined for what is none. */
 function leadBehind(lead: Lead, byte: string): Lead | undefined {
+  const fenced = lead === '```'
   if (lead === '@') return undefined
-  if (SPACE.test(byte)) return lead === '' ? ' ' : lead === '`' || lead === '``' ? '*' : lead
-  if (byte === '@') return lead === '```' ? undefined : '@'
+  if (SPACE.test(byte)) {
+    if (lead === '<' || lead === '<<') return undefined
+    return lead === '' ? ' ' : /^[`-]{1,2}$/.test(lead) ? '*' : lead
+  }
+  if (byte === '<' || byte === '-') {
+    const run = isBare(lead) ? '' : lead
+    if (/^[<-]*$/.test(run)) {
+      // A run that has angles counts as one of them.
+      const sign = run.startsWith('<') || byte === '<' ? '<' : '-'
+      return sign.repeat(Math.min(3, run.length + 1)) as Lead
+    }
+    return byte === '-' && !fenced ? '*' : undefined
+  }
+  if (lead.startsWith('<')) return undefined
+  if (byte === '@') return fenced ? undefined : '@'
   // Behind a fence a reader takes the last word as it is.
-  if (!DECORATION.test(byte) || (lead === '```' && byte !== '`')) return undefined
-  if (lead === '```') return lead
-  if (byte === '`' && lead !== '*') return lead === '``' ? '```' : lead === '`' ? '``' : '`'
-  return '*'
+  if (!DECORATION.test(byte) || (fenced && byte !== '`')) return undefined
+  if (byte !== '`') return '*'
+  return fenced || lead === '``' ? '```' : lead === '`' ? '``' : isBare(lead) ? '`' : '*'
 }

@@ -213,7 +213,7 @@ function penalize(
 
 function softmax(ids: Int32Array, values: Float32Array, temperature: number): Candidates {
   let greatest = -Infinity
-  for (const value of values) if (value > greatest) greatest = value
+  for (let i = 0; i < values.length; i++) if (values[i]! > greatest) greatest = values[i]!
   if (greatest === -Infinity) throw new ComputationError()
   const weights = new Float64Array(values.length)
   for (let i = 0; i < values.length; i++) {
@@ -242,11 +242,11 @@ function keepTopP({ ids, probabilities }: Candidates, p: number): Candidates {
 function keepMinP(candidates: Candidates, p: number): Candidates {
   const { probabilities } = candidates
   let greatest = 0
-  for (const probability of probabilities) greatest = Math.max(greatest, probability)
-  return keep(
-    candidates,
-    range(probabilities.length).filter(i => probabilities[i]! >= p * greatest),
-  )
+  for (let i = 0; i < probabilities.length; i++) greatest = Math.max(greatest, probabilities[i]!)
+  const kept = new Int32Array(probabilities.length)
+  let count = 0
+  for (let i = 0; i < probabilities.length; i++) if (probabilities[i]! >= p * greatest) kept[count++] = i
+  return keep(candidates, kept.subarray(0, count))
 }
 
 function keep({ ids, probabilities }: Candidates, indices: Int32Array): Candidates {
@@ -256,10 +256,12 @@ function keep({ ids, probabilities }: Candidates, indices: Int32Array): Candidat
   )
 }
 
+/** Takes the weights for its own. */
 function normalized(ids: Int32Array, weights: Float64Array): Candidates {
   let sum = 0
-  for (const weight of weights) sum += weight
-  return { ids, probabilities: weights.map(weight => weight / sum) }
+  for (let i = 0; i < weights.length; i++) sum += weights[i]!
+  for (let i = 0; i < weights.length; i++) weights[i] = weights[i]! / sum
+  return { ids, probabilities: weights }
 }
 
 /** Uniform numbers in [0, 1): sfc32 (Chris Doty-Humphrey's small fast chaotic generator), seeded by one number. */
