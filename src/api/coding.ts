@@ -233,8 +233,9 @@ export class CodingSession {
           reviews.push(review)
           yield { review }
           const request = await session.#request(review)
-          // A model that is asked the same again does the same again.
-          if (request === undefined || request === text || round > session.#repairs) return
+          // A model that repeats itself will go on to.
+          const repeated = replies.length > 1 && reply.text === replies.at(-2)!.text
+          if (request === undefined || repeated || round > session.#repairs) return
           yield { repair: { round, of: session.#repairs, request } }
           text = request
         }
