@@ -169,6 +169,21 @@ describe('edits that cannot be made', () => {
     expect(replies).toHaveLength(2)
   })
 
+  test('do not once it is stopped', async () => {
+    const code = await coding([`${changeA}\n${wrongB}`, changeB])
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const turn = code.send('Change @src/a.ts and @src/b.ts', { signal: controller.signal })
+    const stopped = rejection(
+      (async () => {
+        for await (const event of turn) if ('repair' in event) controller.abort(reason)
+      })(),
+    )
+    expect(await stopped).toBe(reason)
+    expect(code.edits.map(({ path }) => path)).toEqual(['src/a.ts'])
+    expect(code.chat.history).toHaveLength(2)
+  })
+
   test('do not where nobody wants it', async () => {
     const code = await coding([wrongB, changeB], { repairs: 0 })
     expect((await code.send('Change @src/b.ts')).replies).toHaveLength(1)

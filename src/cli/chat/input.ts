@@ -155,11 +155,10 @@ export class TerminalInput implements ChatInput {
   }
 
   async ask(question: string): Promise<string | undefined> {
-    process.stdout.write(question)
     this.#question = true
     try {
       // What was typed before the question is no answer.
-      return (await this.#wait(''))?.trim()
+      return (await this.#wait(question))?.trim()
     } finally {
       this.#question = false
     }
