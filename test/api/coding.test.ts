@@ -353,6 +353,15 @@ test('the files that a reply may edit are those that were shown and those that m
   expect(texts().get('src/a.ts')).toBe('const a = 1\n')
 })
 
+test('options and folders that make no sense are told', async () => {
+  const chat = await chatOf([])
+  expect(() => new CodingSession(chat, { format: 'latin' as 'search' })).toThrow(InvalidOptionError)
+  expect(() => new CodingSession(chat, { repairs: -1 })).toThrow(InvalidOptionError)
+  const nowhere = new CodingSession(chat, { folder: join(base, 'nowhere') })
+  expect(await rejection(nowhere.undo())).toMatchObject({ name: 'EditError' })
+  expect(await rejection(nowhere.send('Look at @a.ts').then())).toMatchObject({ name: 'EditError' })
+})
+
 test('files with a byte order mark and carriage returns keep them', async () => {
   await writeFile(join(folder, 'src/a.ts'), '\ufeffconst a = 1\r\nconst b = 1')
   const code = await coding([changeA])

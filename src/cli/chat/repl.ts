@@ -50,7 +50,8 @@ async function loop(
   }
   const atPrompt = () => {
     if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
-    process.stdout.write('\nCtrl-C again or Ctrl-D leaves')
+    const edits = conversation.waiting > 0 ? ` (edits wait: ${conversation.waiting})` : ''
+    process.stdout.write(`\nCtrl-C again or Ctrl-D leaves${edits}`)
   }
   for (let message = first; ; message = undefined) {
     input.onInterrupt = atPrompt
