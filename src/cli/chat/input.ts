@@ -219,8 +219,10 @@ export class TerminalInput implements ChatInput {
     }
     if (this.#readline.line !== '' || this.#reader.unfinished || this.#question) {
       this.#reader.clear()
-      this.#readline.write(null, { ctrl: true, name: 'e' })
-      this.#readline.write(null, { ctrl: true, name: 'u' })
+      if (this.#editing) {
+        this.#readline.write(null, { ctrl: true, name: 'e' })
+        this.#readline.write(null, { ctrl: true, name: 'u' })
+      }
       process.stdout.write('^C\n')
       if (this.#question) {
         this.#waiting.reject(new Dropped('no answer'))
