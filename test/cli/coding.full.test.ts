@@ -19,7 +19,10 @@ const scripts = {
   mended: [changeA + wrongB, changeB, block('long.txt', '', long)],
   hopeless: [wrongB, wrongB.replace('2', '3'), wrongB.replace('2', '4'), wrongB.replace('2', '5')],
   secret: [changeA + block('.env', '', 'KEY=1\n')],
-  escapes: [block('src/a.ts', 'const a = 1\n', '\u001b]0;owned\u0007const a = "\u001b[31m\u202e"\n')],
+  escapes: [
+    block('src/a.ts', 'const a = 1\n', '\u001b]0;owned\u0007const a = "\u001b[31m\u202e"\n'),
+    changeB,
+  ],
   whole: ['src/a.ts\n```\nconst a = 7\n```\n'],
 } as const
 
@@ -178,7 +181,13 @@ describe('in a terminal', () => {
     pty.type('/apply\r')
     await pty.until(/1 of 1\? \(y\/n\/all\/quit\) $/)
     pty.type('y\r')
-    await pty.until(/applied/)
+    await pty.until(/applied[\s\S]*> $/)
+    pty.type('And @src/b.ts\r')
+    await pty.until(/1 edit waits: .*\r\n> $/)
+    // It cannot read on behind the end of its input.
+    pty.type('\u0004')
+    expect(await pty.exit).toBe(0)
+    await pty.until(/warning: 1 edit waits: .*drops it\r\n/)
     expect(pty.raw).toBe(stripVTControlCharacters(pty.raw))
     expect(pty.raw).not.toContain('\u202e')
     // The file gets what the model wrote.
