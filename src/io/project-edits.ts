@@ -133,7 +133,7 @@ export async function removeEmptyFolder(folder: string, path: string): Promise<v
  * Lets `action` work in a real folder that nobody can replace by a link meanwhile: where the system has names for open folders
  * (Linux), it is held open and named so. Elsewhere it is looked at before and after. What was written is made to last.
  */
-async function inFolder(folder: string, action: (held: string) => Promise<void>): Promise<void> {
+export async function inFolder(folder: string, action: (held: string) => Promise<void>): Promise<void> {
   const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
   const check = (place: string) => {
     if (place !== folder) throw new EditError(folder, 'a folder on the way was replaced')

@@ -5,6 +5,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -18,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { badEditPath, editConcerns } from '../../src/code/edit-path.ts'
 import { EditError } from '../../src/errors.ts'
 import { EditJournal } from '../../src/io/edit-journal.ts'
-import { editTarget, type FileWrite, unwritable, writeEdit } from '../../src/io/project-edits.ts'
+import { editTarget, type FileWrite, inFolder, unwritable, writeEdit } from '../../src/io/project-edits.ts'
 
 let base: string
 let folder: string
@@ -192,6 +193,20 @@ describe('links', () => {
       'it lies outside of this folder',
     )
   })
+  test.runIf(process.platform === 'linux')(
+    'one that takes the place of a folder during a write',
+    async () => {
+      const [src, away] = [join(folder, 'src'), join(folder, 'away')]
+      await inFolder(src, async held => {
+        await rename(src, away)
+        await symlink(base, src)
+        await writeFile(join(held, 'new.ts'), 'new\n')
+      })
+      expect(await readdir(base)).toEqual(['project', 'secret.txt'])
+      expect(await readdir(away)).toEqual(['a.ts', 'new.ts'])
+      await expect(inFolder(src, async () => {})).rejects.toThrow()
+    },
+  )
   test('a second name of a file outside stays what it was', async () => {
     await link(join(base, 'secret.txt'), join(folder, 'hard'))
     await writeEdit(folder, { path: 'hard', before: 'secret\n', after: 'x\n' })
