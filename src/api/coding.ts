@@ -1,5 +1,6 @@
 // Coding mode: a chat whose replies are read for edits of files in a folder. What cannot be made goes back to the model; what can is
 // made only when someone says so.
+import * as z from 'zod'
 import type { ReplyPiece } from '../chat/thinking.ts'
 import type { EditableFile } from '../code/edit-matcher.ts'
 import { repairRequest } from '../code/feedback.ts'
@@ -11,6 +12,7 @@ import { editTarget } from '../io/project-edits.ts'
 import { findProjectFile } from '../io/project-files.ts'
 import type { Chat, SendOptions } from './chat.ts'
 import { EditConstraint } from './edit-constraint.ts'
+import { callback, checkOptions } from './options.ts'
 import { type EditReview, type PendingEdit, PendingEdits } from './pending-edits.ts'
 import type { Reply, ReplyStream } from './reply.ts'
 import { PieceStream } from './stream.ts'
@@ -71,6 +73,16 @@ export class CodingTurn extends PieceStream<CodingEvent, CodingResult> {}
 const LARGE = 4e9
 const REPAIRS = 3
 
+const schema = z.strictObject({
+  folder: z.string().default('.'),
+  format: z.enum(['search', 'whole']).optional(),
+  constrained: z.boolean().default(true),
+  repairs: z.int().min(0).default(REPAIRS),
+  confirm: callback<(question: string) => Promise<boolean>>().default(() => async () => false),
+  references: z.instanceof(FileReferences).optional(),
+  state: z.string().optional(),
+})
+
 /** Blocks where the model is large, or cannot miss since what it searches is constrained; whole files otherwise. */
 export function defaultEditFormat(parameters: number, constrained: boolean): EditFormat {
   return constrained || parameters >= LARGE ? 'search' : 'whole'
@@ -93,8 +105,8 @@ export class CodingSession {
   #asked: { readonly text: string; readonly at: number } | undefined
 
   constructor(chat: Chat, options: CodingOptions = {}) {
-    const { folder = '.', format, repairs = REPAIRS, confirm = async () => false } = options
-    const { references, state, constrained = true } = options
+    const o = checkOptions('coding', schema, options)
+    const { folder, format, constrained, repairs, confirm, references, state } = o
     this.#chat = chat
     this.#folder = folder
     this.#given = format
@@ -238,8 +250,9 @@ export class CodingSession {
           reviews.push(review)
           yield { review }
           const request = await session.#request(review)
-          // A model that is asked the same again does the same again.
-          if (request === undefined || request === text || round > session.#repairs) return
+          // A model that repeats itself will go on to.
+          const repeated = replies.length > 1 && reply.text === replies.at(-2)!.text
+          if (request === undefined || repeated || round > session.#repairs) return
           yield { repair: { round, of: session.#repairs, request } }
           text = request
         }

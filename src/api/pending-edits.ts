@@ -40,6 +40,9 @@ export interface EditReview {
   readonly stale: readonly string[]
 }
 
+/** A path from the folder on, with an ending; `e.g.` is none. */
+const FILE_NAME =
+  /(?<![\p{L}\p{N}_./\\~:-])(?=[^\s.]{2}|[^\s.]\/)[\p{L}\p{N}_-][\p{L}\p{N}_.-]*(?:\/[\p{L}\p{N}_.-]+)*\.\p{L}[\p{L}\p{N}]{0,9}/gu
 /** Words of a message that are taken for names of new files, at most. */
 const MOST_NAMES = 20
 
@@ -86,7 +89,7 @@ export class PendingEdits {
 
   /** Takes note of new files that a message names. */
   async named(message: string): Promise<void> {
-    const words = message.match(/[\p{L}\p{N}_.-]+(?:\/[\p{L}\p{N}_.-]+)*\.\p{L}[\p{L}\p{N}]{0,9}/gu) ?? []
+    const words = message.match(FILE_NAME) ?? []
     for (const word of [...new Set(words)].slice(0, MOST_NAMES)) {
       if (badEditPath(word) !== undefined) continue
       const target = await editTarget(this.#folder, word)

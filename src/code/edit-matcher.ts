@@ -43,9 +43,9 @@ type FreeLine =
 
 /**
  * What is before a path: nothing, space, backticks that may become a fence, any decoration; `@` has no more behind it. Three dashes and
- * angles may be read as a marker, and behind angles there is no path.
+ * angles may be read as a marker, and behind angles there is no path, nor behind what may be space beyond ASCII (`~`).
  */
-type Lead = '' | ' ' | '`' | '``' | '```' | '*' | '@' | '-' | '--' | '---' | '<' | '<<' | '<<<'
+type Lead = '' | ' ' | '`' | '``' | '```' | '*' | '@' | '-' | '--' | '---' | '<' | '<<' | '<<<' | '~'
 
 export interface SearchState {
   readonly kind: 'search'
@@ -282,7 +282,7 @@ export class EditMatcher {
 
   /** Files whose path begins with `text`, where it may stand behind `lead`. */
   #pathsBehind(lead: Lead, text: string): number[] {
-    if (lead.startsWith('<')) return []
+    if (lead.startsWith('<') || lead === '~') return []
     return this.#paths.flatMap((path, i) =>
       path.startsWith(text) && (isBare(lead) || (this.#plain[i] && !(lead === '```' && /[:=]/.test(path))))
         ? [i]
@@ -429,15 +429,16 @@ function leadBehind(lead: Lead, byte: string): Lead | undefined {
     return lead === '' ? ' ' : /^[`-]{1,2}$/.test(lead) ? '*' : lead
   }
   if (byte === '<' || byte === '-') {
-    const run = isBare(lead) ? '' : lead
+    const run = isBare(lead) || lead === '~' ? '' : lead
     if (/^[<-]*$/.test(run)) {
       // A run that has angles counts as one of them.
-      const sign = run.startsWith('<') || byte === '<' ? '<' : '-'
+      const sign = lead === '~' || run.startsWith('<') || byte === '<' ? '<' : '-'
       return sign.repeat(Math.min(3, run.length + 1)) as Lead
     }
     return byte === '-' && !fenced ? '*' : undefined
   }
-  if (lead.startsWith('<')) return undefined
+  if (byte >= '\x80') return isBare(lead) || lead === '~' ? '~' : undefined
+  if (lead.startsWith('<') || lead === '~') return undefined
   if (byte === '@') return fenced ? undefined : '@'
   // Behind a fence a reader takes the last word as it is.
   if (!DECORATION.test(byte) || (fenced && byte !== '`')) return undefined

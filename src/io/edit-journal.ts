@@ -1,7 +1,7 @@
 // What edits replaced, so that they can be undone without git: a file for each time edits were applied, in a folder for each
 // project below the user's state. It is written before the first file is, so that a run that is cut short can be undone too.
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { EditError } from '../errors.ts'
@@ -13,6 +13,7 @@ import {
   unwritable,
   writeEdit,
 } from './project-edits.ts'
+import { realFolder } from './project-files.ts'
 import { writeWhole } from './sink.ts'
 
 const VERSION = 1
@@ -50,7 +51,7 @@ export class EditJournal {
       files.push({ ...write, path: target.path, mode: target.mode })
       for (const made of await missingFolders(this.#folder, target.path)) folders.add(made)
     }
-    const folder = await realpath(this.#folder)
+    const folder = await realFolder(this.#folder)
     const entry = await this.#add({ version: VERSION, folder, files, folders: [...folders] })
     const done: Entry['files'][number][] = []
     try {
@@ -93,7 +94,7 @@ export class EditJournal {
 
   async #place(): Promise<string> {
     const name = createHash('sha256')
-      .update(await realpath(this.#folder))
+      .update(await realFolder(this.#folder))
       .digest('hex')
       .slice(0, 32)
     return join(this.#state, 'torchless', 'edits', name)

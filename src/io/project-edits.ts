@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { EditError, SourceError } from '../errors.ts'
-import { isIgnored } from './project-files.ts'
+import { isIgnored, realFolder } from './project-files.ts'
 import { writeWhole } from './sink.ts'
 
 /** Files that are edited have at most so many bytes. */
@@ -36,7 +36,7 @@ export type EditTarget =
 /** Looks at a path of `folder` without changing anything. Every link on the way is followed; what lies outside is refused. */
 export async function editTarget(folder: string, path: string): Promise<EditTarget> {
   if (path.includes('\0')) return { kind: 'refused', reason: 'no path has a zero byte' }
-  const root = await realpath(folder)
+  const root = await realFolder(folder)
   const place = await realPlace(resolve(root, path))
   if (place === undefined) return { kind: 'refused', reason: 'a link on the way leads nowhere' }
   const from = relative(root, place)
@@ -108,7 +108,7 @@ export async function writeEdit(
 
 /** Folders that would have to be made for a path, from the folder of the project, outermost first. */
 export async function missingFolders(folder: string, path: string): Promise<string[]> {
-  const root = await realpath(folder)
+  const root = await realFolder(folder)
   const parts = path.split('/').slice(0, -1)
   const all = parts.map((_, i) => parts.slice(0, i + 1).join('/'))
   const there = await Promise.all(
@@ -119,7 +119,7 @@ export async function missingFolders(folder: string, path: string): Promise<stri
 
 /** Takes a folder away if nothing is in it. */
 export async function removeEmptyFolder(folder: string, path: string): Promise<void> {
-  const root = await realpath(folder)
+  const root = await realFolder(folder)
   const place = join(root, path)
   try {
     if ((await realpath(place)) === place)
@@ -133,7 +133,7 @@ export async function removeEmptyFolder(folder: string, path: string): Promise<v
  * Lets `action` work in a real folder that nobody can replace by a link meanwhile: where the system has names for open folders
  * (Linux), it is held open and named so. Elsewhere it is looked at before and after. What was written is made to last.
  */
-async function inFolder(folder: string, action: (held: string) => Promise<void>): Promise<void> {
+export async function inFolder(folder: string, action: (held: string) => Promise<void>): Promise<void> {
   const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
   const check = (place: string) => {
     if (place !== folder) throw new EditError(folder, 'a folder on the way was replaced')

@@ -21,7 +21,9 @@ export class Pty {
   constructor(args: readonly string[], { env, columns = 80, cwd = '.' }: PtyOptions = {}) {
     this.#pty = spawn(process.execPath, [resolve('dist/cli/main.js'), ...args], {
       ...{ cols: columns, rows: 24, name: env?.TERM ?? 'xterm', cwd },
-      env: { ...process.env, ...env } as Record<string, string>,
+      env: Object.fromEntries(
+        Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined),
+      ) as Record<string, string>,
     })
     this.#pty.onData(data => {
       this.raw += data

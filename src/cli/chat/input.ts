@@ -13,8 +13,8 @@ export interface ChatInput {
   ask(question: string): Promise<string | undefined>
   /** Called for Ctrl-C while no line is being edited. */
   onInterrupt: () => void
-  /** Reads on behind Ctrl-D. */
-  reopen(): void
+  /** Reads on behind Ctrl-D; false where nothing more can come. */
+  reopen(): boolean
   close(): Promise<void>
 }
 
@@ -57,7 +57,9 @@ export class PipedInput implements ChatInput {
     return undefined
   }
 
-  reopen(): void {}
+  reopen(): boolean {
+    return false
+  }
 
   async close(): Promise<void> {
     process.off('SIGINT', this.#interrupt)
@@ -143,9 +145,11 @@ export class TerminalInput implements ChatInput {
     return readline
   }
 
-  reopen(): void {
+  reopen(): boolean {
+    if (process.stdin.readableEnded) return false
     this.#closed = false
     this.#readline = this.#open([...this.#typed, ...this.#history.read()])
+    return true
   }
 
   next(): Promise<string | undefined> {
@@ -155,11 +159,10 @@ export class TerminalInput implements ChatInput {
   }
 
   async ask(question: string): Promise<string | undefined> {
-    process.stdout.write(question)
     this.#question = true
     try {
       // What was typed before the question is no answer.
-      return (await this.#wait(''))?.trim()
+      return (await this.#wait(question))?.trim()
     } finally {
       this.#question = false
     }
@@ -220,8 +223,10 @@ export class TerminalInput implements ChatInput {
     }
     if (this.#readline.line !== '' || this.#reader.unfinished || this.#question) {
       this.#reader.clear()
-      this.#readline.write(null, { ctrl: true, name: 'e' })
-      this.#readline.write(null, { ctrl: true, name: 'u' })
+      if (this.#editing) {
+        this.#readline.write(null, { ctrl: true, name: 'e' })
+        this.#readline.write(null, { ctrl: true, name: 'u' })
+      }
       process.stdout.write('^C\n')
       if (this.#question) {
         this.#waiting.reject(new Dropped('no answer'))

@@ -41,24 +41,25 @@ async function loop(
   const { terminal } = conversation
   let interrupts = 0
   let warned = false
-  /** Whether to stay: edits that wait are gone with the chat. */
-  const stays = () => {
+  /** Whether to stay, which is said once: edits that wait are gone with the chat. */
+  const stays = (ended: boolean) => {
     if (warned || conversation.waiting === 0) return false
     warned = true
-    terminal.warn(`${waitingLine(conversation.waiting)}${person ? '; to leave again leaves them' : ''}`)
-    return person
+    const again = person && (!ended || input.reopen())
+    terminal.warn(`${waitingLine(conversation.waiting)}${again ? '; to leave again leaves them' : ''}`)
+    return again
   }
   const atPrompt = () => {
     if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
-    process.stdout.write('\nCtrl-C again or Ctrl-D leaves')
+    const edits = conversation.waiting > 0 ? ` (edits wait: ${conversation.waiting})` : ''
+    process.stdout.write(`\nCtrl-C again or Ctrl-D leaves${edits}`)
   }
   for (let message = first; ; message = undefined) {
     input.onInterrupt = atPrompt
     message ??= await input.next()
     input.onInterrupt = () => leave(input)
     if (message === undefined) {
-      if (!stays()) return
-      input.reopen()
+      if (!stays(true)) return
       continue
     }
     interrupts = 0
@@ -72,7 +73,7 @@ async function loop(
       if (typeof outcome === 'string') terminal.say(printable(outcome))
       else if ('painted' in outcome) await terminal.answer(outcome)
       else if (outcome.action === 'retry') await say(undefined, conversation, input)
-      else if (!stays()) return
+      else if (!stays(false)) return
     } catch (error) {
       if (error instanceof Dropped) {
         terminal.note('stopped')
