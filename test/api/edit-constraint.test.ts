@@ -1,5 +1,6 @@
 // Replies of a random model under an EditConstraint: every block that it writes can be made, and drafts change nothing.
 import { describe, expect, test } from 'vitest'
+import { AnswerConstraint } from '../../src/api/answer-constraint.ts'
 import { EditConstraint } from '../../src/api/edit-constraint.ts'
 import { readEditBlocks } from '../../src/code/edit-block.ts'
 import { EditFollower } from '../../src/code/edit-follower.ts'
@@ -174,5 +175,46 @@ describe('a draft', () => {
     for (const id of tokenizer.encode(`${search}ooo`)) constraint.accept(id)
     expect(constraint.allowed()).toBeUndefined()
     expect(constraint.draft(9)).toEqual([])
+  })
+})
+
+describe('behind a trace', () => {
+  const answering = (open: boolean, left = 200) =>
+    new AnswerConstraint({
+      ...{ tokenizer, open, left, reserve: 1, traceFirst: true },
+      // Letters, so that an answer might begin with them as well.
+      markers: { open: 'z', close: 'y' },
+      answer: () => new EditConstraint(tokenizer, files),
+    })
+  const accept = (constraint: AnswerConstraint, text: string) => {
+    for (const id of tokenizer.encode(text)) constraint.accept(id)
+  }
+  const allows = (constraint: AnswerConstraint, text: string) => {
+    const [id] = tokenizer.encode(text)
+    return ((constraint.allowed()![id! >> 5]! >>> (id! & 31)) & 1) === 1
+  }
+
+  test('edits are bound and drafted, in it nothing is', () => {
+    const constraint = answering(false)
+    expect(allows(constraint, 'z')).toBe(true)
+    accept(constraint, `z${search}ooo`)
+    expect(constraint.draft(99)).toEqual([])
+    expect(allows(constraint, 'x')).toBe(true)
+    accept(constraint, `y${search}for`)
+    expect(tokenizer.decode(constraint.draft(99))).toBe(' (const y of z) {\n')
+    expect(allows(constraint, 'x')).toBe(false)
+  })
+
+  test('that the prompt has opened, too', () => {
+    const constraint = answering(true)
+    accept(constraint, 'oooy')
+    accept(constraint, search)
+    expect(allows(constraint, 'o')).toBe(false)
+  })
+
+  test('without one, the reply is the answer', () => {
+    const constraint = answering(false)
+    accept(constraint, `${search}for`)
+    expect(tokenizer.decode(constraint.draft(99))).toBe(' (const y of z) {\n')
   })
 })
