@@ -60,20 +60,23 @@ async function asked(count: number): Promise<Record<Way, Result>> {
   const random = new Random(SEED)
   for (let i = 0; i < count; i++) {
     const one = edit(random, true)
-    for (const way of Object.keys(ways) as Way[]) await ask(one, way, sums[way])
+    const texts: string[] = []
+    for (const way of Object.keys(ways) as Way[]) texts.push(await ask(one, way, sums[way]))
+    if (texts[1] === texts[2]) sums.drafted.same++
   }
-  const result = ({ cases, blocks, matching, right, tokens, seconds, drafted, accepted }: Sum): Result => ({
+  const result = ({ cases, blocks, matching, right, tokens, seconds, ...sum }: Sum): Result => ({
     'cases whose reply has a block': blocks / cases,
     'and all of whose blocks match': matching / cases,
     'and make the file that was asked for': right / cases,
     'tokens/s': tokens / seconds,
-    'drafted tokens in the reply': accepted / Math.max(1, tokens),
-    'drafted tokens that were right': accepted / Math.max(1, drafted),
+    'drafted tokens in the reply': sum.accepted / Math.max(1, tokens),
+    'drafted tokens that were right': sum.accepted / Math.max(1, sum.drafted),
   })
+  const same = { 'replies as without drafts': sums.drafted.same / count }
   return {
     free: result(sums.free),
     constrained: result(sums.constrained),
-    drafted: result(sums.drafted),
+    drafted: { ...result(sums.drafted), ...same },
   }
 }
 
@@ -81,12 +84,12 @@ type Sum = ReturnType<typeof emptySum>
 
 function emptySum() {
   return {
-    ...{ cases: 0, blocks: 0, matching: 0, right: 0 },
+    ...{ cases: 0, blocks: 0, matching: 0, right: 0, same: 0 },
     ...{ tokens: 0, seconds: 0, drafted: 0, accepted: 0 },
   }
 }
 
-async function ask({ path, before, after, request }: Edit, way: Way, sum: Sum): Promise<void> {
+async function ask({ path, before, after, request }: Edit, way: Way, sum: Sum): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'torchless-edits-'))
   await mkdir(dirname(join(folder, path)), { recursive: true })
   writeFileSync(join(folder, path), `${before}\n`)
@@ -112,6 +115,7 @@ async function ask({ path, before, after, request }: Edit, way: Way, sum: Sum): 
     if (reply.timings.decodePerSecond > 0) sum.seconds += (completion - 1) / reply.timings.decodePerSecond
     sum.drafted += drafted
     sum.accepted += accepted
+    return reply.text
   } finally {
     chat.dispose()
     rmSync(folder, { recursive: true })

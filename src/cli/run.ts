@@ -69,7 +69,7 @@ export function addRunCommand(program: Command): void {
     .addOption(
       new Option(
         '--edit-format <format>',
-        'how a model writes edits in coding mode (/code in a chat): as blocks or as whole files (default: by its size)',
+        'how a model writes edits in coding mode (/code in a chat): as blocks or as whole files (default: blocks; if not constrained, by its size)',
       ).choices(['search', 'whole']),
     )
     .option(
