@@ -91,6 +91,32 @@ describe('a reply', () => {
     expect([await text('src/a.ts'), await text('src/new.ts')]).toEqual(['const a = 3\n', 'new\n'])
   })
 
+  test('writes no file whole of which the model has not seen all', async () => {
+    await writeFile(join(folder, 'src/a.ts'), 'const a = 1\nconst b = 1\n')
+    const file = (path: string, text: string) => `${path}\n\`\`\`\n${text}\`\`\`\n`
+    const code = await coding(
+      [
+        file('src/a.ts', 'const a = 2\n') + file('src/b.ts', 'lost\n') + file('c.ts', 'new\n'),
+        file('src/a.ts', 'const a = 2\nconst b = 1\n'),
+        file('c.ts', 'newer\n'),
+      ],
+      { format: 'whole', repairs: 1 },
+    )
+    const { reviews } = await code.send('Change @src/a.ts:1')
+    const reason = (path: string) => `the file exists, and not all of it was shown; @${path} shows it`
+    expect(reviews[0]!.rejected.map(({ reason }) => reason)).toEqual([reason('src/a.ts'), reason('src/b.ts')])
+    // What was shown in part is shown whole, what was not asked for is not.
+    expect(code.chat.history.at(-2)!.content).toContain('src/a.ts\n```\nconst a = 1\nconst b = 1\n```\n')
+    expect(code.chat.history.at(-2)!.content).not.toContain('const b = 1\n```\nsrc/b.ts')
+    expect(code.edits.map(({ path, after }) => [path, after])).toEqual([
+      ['c.ts', 'new\n'],
+      ['src/a.ts', 'const a = 2\nconst b = 1\n'],
+    ])
+    await code.apply()
+    await code.send('And again')
+    expect(code.edits).toMatchObject([{ path: 'c.ts', before: 'new\n', after: 'newer\n' }])
+  })
+
   test('of a model that is to write whole files may have blocks', async () => {
     const code = await coding([`\`\`\`\n${changeA}\`\`\`\n`], { format: 'whole' })
     await code.send('Change @src/a.ts')
