@@ -224,6 +224,9 @@ export class PendingEdits {
     const text = file.kind === 'text' ? file.text : undefined
     // An edit of what the file was before can no longer be made.
     if (!waiting || file.kind === 'refused' || waiting.before !== text) return plan(file)
+    const anew = plan(file)
+    // It was taken and is sent again all the same: not to be made twice.
+    if (anew.change && anew.change.after === waiting.after) return anew
     const made = plan(
       waiting.after === undefined ? { kind: 'missing' } : { kind: 'text', text: waiting.after },
     )
@@ -233,7 +236,6 @@ export class PendingEdits {
       return { change: { ...made.change, before: waiting.before, notes }, rejected: [] }
     }
     // The reply may begin anew.
-    const anew = plan(file)
     return anew.change ? anew : made
   }
 

@@ -259,6 +259,17 @@ describe('edits that wait', () => {
     expect(code.edits).toMatchObject([
       { before: 'const a = 1\n', after: 'const a = 3\nconst c = 1\n', notes: ['exact', 'exact'] },
     ])
+    // What is sent again is not made again.
+    const insertion = block('src/b.ts', 'const b = 1\n', 'const b = 1\nconst c = 1\n')
+    await code.review(insertion)
+    await code.review(insertion)
+    expect(code.edits[1]).toMatchObject({ after: 'const b = 1\nconst c = 1\n', notes: ['exact'] })
+    code.discard([2])
+    // What is to go can be made anew.
+    await code.review(block('src/b.ts', 'const b = 1\n', ''))
+    await code.review(block('src/b.ts', '', 'const d = 1\n'))
+    expect(code.edits[1]).toMatchObject({ before: 'const b = 1\n', after: 'const d = 1\n' })
+    code.discard([2])
     // One that begins anew takes its place.
     await code.review(block('src/a.ts', 'const a = 1\n', 'const a = 9\n'))
     expect(code.edits).toMatchObject([{ after: 'const a = 9\n', notes: ['exact'] }])
