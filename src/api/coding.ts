@@ -201,7 +201,7 @@ export class CodingSession {
     if (confirmed.length > 0)
       await this.#journal.apply(confirmed.map(({ path, before, after }) => ({ path, before, after })))
     for (const { path, after } of confirmed) this.references.changed(path, after)
-    this.#pending.remove(confirmed)
+    this.#pending.applied(confirmed)
     return { applied: confirmed.map(({ path }) => path), left }
   }
 

@@ -36,7 +36,7 @@ export interface EditReview {
   readonly problems: readonly string[]
   /** Paths of edits that waited and that the reply takes back. */
   readonly withdrawn: readonly string[]
-  /** Paths of files that have changed since they were shown. */
+  /** Paths of files that the model does not know as they are: they have changed since they were shown, or it has seen lines of them only. */
   readonly stale: readonly string[]
 }
 
@@ -62,6 +62,8 @@ export class PendingEdits {
   #waiting: readonly PendingEdit[] = []
   /** As they were when the last message was sent, but for those that were applied or dropped since. */
   #before: readonly PendingEdit[] = []
+  /** Files that the model itself has made. */
+  readonly #written = new Set<string>()
   /** Files that messages name and that do not exist. */
   readonly #named = new Set<string>()
 
@@ -111,7 +113,8 @@ export class PendingEdits {
       readonly withdrawn: string[]
       readonly stale: string[]
     }
-    for (const { target, ...edits } of await this.#merged(all)) {
+    for (const { target: found, ...edits } of await this.#merged(all)) {
+      const target = 'whole' in edits ? this.#knownWhole(found) : found
       const { change, rejected } = this.#plan(target, edits)
       if (target.stale) review.stale.push(target.path)
       review.rejected.push(...rejected)
@@ -133,6 +136,12 @@ export class PendingEdits {
         )
       return edit
     })
+  }
+
+  /** They are made. */
+  applied(edits: readonly PendingEdit[]): void {
+    for (const { path, before } of edits) if (before === undefined) this.#written.add(path)
+    this.remove(edits)
   }
 
   /** They no longer wait. */
@@ -189,6 +198,14 @@ export class PendingEdits {
     return { path, names: [], file: { kind: 'missing', likely }, stale: false }
   }
 
+  /** Who has seen lines of a file only, or none, would lose the others by writing it whole. */
+  #knownWhole(target: Target): Target {
+    const { path, file } = target
+    if (file.kind !== 'text' || this.#written.has(path) || this.#references.holds(path)) return target
+    const reason = `the file exists, and not all of it was shown; @${path} shows it`
+    return { ...target, file: { kind: 'refused', reason }, stale: this.#references.seen.has(path) }
+  }
+
   #plan({ path, file }: Target, edits: Edits): FilePlan {
     const made = this.#tried(path, file, edits)
     const reason = made.change?.after === undefined ? undefined : unwritable(made.change.after)
@@ -209,6 +226,9 @@ export class PendingEdits {
     const text = file.kind === 'text' ? file.text : undefined
     // An edit of what the file was before can no longer be made.
     if (!waiting || file.kind === 'refused' || waiting.before !== text) return plan(file)
+    const anew = plan(file)
+    // It was taken and is sent again all the same: not to be made twice.
+    if (anew.change && anew.change.after === waiting.after) return anew
     const made = plan(
       waiting.after === undefined ? { kind: 'missing' } : { kind: 'text', text: waiting.after },
     )
@@ -218,7 +238,6 @@ export class PendingEdits {
       return { change: { ...made.change, before: waiting.before, notes }, rejected: [] }
     }
     // The reply may begin anew.
-    const anew = plan(file)
     return anew.change ? anew : made
   }
 

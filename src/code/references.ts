@@ -110,6 +110,13 @@ export class FileReferences {
     return this.#names
   }
 
+  /** Whether the conversation holds all of a file, and not only lines of it. */
+  holds(path: string): boolean {
+    return (
+      this.#shown.has(path) || [...this.#names].some(([name, real]) => real === path && this.#shown.has(name))
+    )
+  }
+
   /** A file that was shown before, as it is by now, for a message to begin with; undefined where it can no longer be shown. */
   async again(path: string): Promise<string | undefined> {
     const found = await this.#files.find(path)

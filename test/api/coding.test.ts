@@ -100,6 +100,32 @@ describe('a reply', () => {
     expect([await text('src/a.ts'), await text('src/new.ts')]).toEqual(['const a = 3\n', 'new\n'])
   })
 
+  test('writes no file whole of which the model has not seen all', async () => {
+    await writeFile(join(folder, 'src/a.ts'), 'const a = 1\nconst b = 1\n')
+    const file = (path: string, text: string) => `${path}\n\`\`\`\n${text}\`\`\`\n`
+    const code = await coding(
+      [
+        file('src/a.ts', 'const a = 2\n') + file('src/b.ts', 'lost\n') + file('c.ts', 'new\n'),
+        file('src/a.ts', 'const a = 2\nconst b = 1\n'),
+        file('c.ts', 'newer\n'),
+      ],
+      { format: 'whole', repairs: 1 },
+    )
+    const { reviews } = await code.send('Change @src/a.ts:1')
+    const reason = (path: string) => `the file exists, and not all of it was shown; @${path} shows it`
+    expect(reviews[0]!.rejected.map(({ reason }) => reason)).toEqual([reason('src/a.ts'), reason('src/b.ts')])
+    // What was shown in part is shown whole, what was not asked for is not.
+    expect(code.chat.history.at(-2)!.content).toContain('src/a.ts\n```\nconst a = 1\nconst b = 1\n```\n')
+    expect(code.chat.history.at(-2)!.content).not.toContain('const b = 1\n```\nsrc/b.ts')
+    expect(code.edits.map(({ path, after }) => [path, after])).toEqual([
+      ['c.ts', 'new\n'],
+      ['src/a.ts', 'const a = 2\nconst b = 1\n'],
+    ])
+    await code.apply()
+    await code.send('And again')
+    expect(code.edits).toMatchObject([{ path: 'c.ts', before: 'new\n', after: 'newer\n' }])
+  })
+
   test('of a model that is to write whole files may have blocks', async () => {
     const code = await coding([`\`\`\`\n${changeA}\`\`\`\n`], { format: 'whole' })
     await code.send('Change @src/a.ts')
@@ -242,6 +268,17 @@ describe('edits that wait', () => {
     expect(code.edits).toMatchObject([
       { before: 'const a = 1\n', after: 'const a = 3\nconst c = 1\n', notes: ['exact', 'exact'] },
     ])
+    // What is sent again is not made again.
+    const insertion = block('src/b.ts', 'const b = 1\n', 'const b = 1\nconst c = 1\n')
+    await code.review(insertion)
+    await code.review(insertion)
+    expect(code.edits[1]).toMatchObject({ after: 'const b = 1\nconst c = 1\n', notes: ['exact'] })
+    code.discard([2])
+    // What is to go can be made anew.
+    await code.review(block('src/b.ts', 'const b = 1\n', ''))
+    await code.review(block('src/b.ts', '', 'const d = 1\n'))
+    expect(code.edits[1]).toMatchObject({ before: 'const b = 1\n', after: 'const d = 1\n' })
+    code.discard([2])
     // One that begins anew takes its place.
     await code.review(block('src/a.ts', 'const a = 1\n', 'const a = 9\n'))
     expect(code.edits).toMatchObject([{ after: 'const a = 9\n', notes: ['exact'] }])
