@@ -122,6 +122,7 @@ export class Chat {
     this.#history = structuredClone(history)
     this.#options = rest
     this.#tokenizer = model.tokenizer
+    Structure.of('chat', this.#tokenizer, rest)
     this.#templateName = template
     this.#template = template === undefined ? model.template : model.templateNamed(template)
     this.#markers = findThinkingMarkers(
@@ -141,7 +142,9 @@ export class Chat {
   }
 
   set options(options: ReplyOptions) {
-    this.#options = checkOptions('chat', replySchema, options)
+    const checked = checkOptions('chat', replySchema, options)
+    Structure.of('chat', this.#tokenizer, checked)
+    this.#options = checked
   }
 
   /** Whether the model thinks aloud before it answers. */
@@ -264,8 +267,9 @@ export class Chat {
         chat.#replies = chat.#replies.filter(({ end }) => end <= reused)
         const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
         const left = Math.min(maxTokens, session.capacity - tokens.length)
+        const constraint = structure && chat.#constraint(structure, prompt.text, left)
         yield* replyPieces({
-          constraint: structure && chat.#constraint(structure, prompt.text, left),
+          constraint,
           ...{
             session,
             tokens,
@@ -294,7 +298,7 @@ export class Chat {
             end(reply)
           },
         })
-        if (structure && last) end({ ...last, value: await structure.value(last.text, last.finish) })
+        if (constraint && last) end({ ...last, value: await structure.value(last.text, constraint) })
       } finally {
         if (!kept) {
           chat.#history = before.history

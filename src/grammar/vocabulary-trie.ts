@@ -40,9 +40,12 @@ export class VocabularyTrie {
 
   readonly #classes = new Map<string, ClassTokens>()
 
-  /** `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
-  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined) {
+  readonly #large: number
+
+  /** `large`: nodes of a subtree for which `tokensOf` is worth it. `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
+  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined, large = LARGE) {
     this.size = size
+    this.#large = large
     const links = new Links(size, bytesOf)
     const count = links.count
     this.byte = new Uint8Array(count)
@@ -91,7 +94,7 @@ export class VocabularyTrie {
 
   /** Whether there is so much below a node that it is worth having `tokensOf` it. */
   isLarge(node: number): boolean {
-    return this.end[node]! - node >= LARGE
+    return this.end[node]! - node >= this.#large
   }
 
   /** The tokens below a node that are made of a class of characters from there on. */
