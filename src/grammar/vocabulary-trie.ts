@@ -40,6 +40,8 @@ export class VocabularyTrie {
 
   readonly #classes = new Map<string, ClassTokens>()
 
+  /** Bytes of the longest token. */
+  readonly deepest: number
   readonly #large: number
 
   /** `large`: nodes of a subtree for which `tokensOf` is worth it. `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
@@ -54,6 +56,7 @@ export class VocabularyTrie {
     this.firstToken = new Int32Array(count + 1)
     this.tokens = new Int32Array(links.tokenCount)
     this.#number(links)
+    this.deepest = this.depth.reduce((most, depth) => Math.max(most, depth), 0)
     this.#ascii = new Uint32Array(4 * count)
     this.#beyond = new Uint8Array(count)
     this.#sound = new Uint8Array(count)
@@ -143,7 +146,7 @@ export class VocabularyTrie {
     const { byte, depth, end } = this
     const count = this.nodes
     const utf8 = new Uint8Array(count)
-    const path = new Int32Array(1 << 16)
+    const path = new Int32Array(this.deepest + 1)
     const parent = new Int32Array(count)
     for (let node = 1; node < count; node++) {
       parent[node] = path[depth[node]! - 1]!

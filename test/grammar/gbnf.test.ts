@@ -31,29 +31,51 @@ describe('a grammar lets through', () => {
       whole: ['ひらx😁', 'ぁéé'],
       refused: ['アx😁', 'ひx😐'],
     },
-    'any character': { grammar: 'root ::= . "." .', whole: ['a.b', '\n.😀'], refused: ['a,b'], begun: ['a.'] },
+    'any character': {
+      grammar: 'root ::= . "." .',
+      whole: ['a.b', '\n.😀'],
+      refused: ['a,b'],
+      begun: ['a.'],
+    },
     repetitions: {
       grammar: 'root ::= "a"* "b"+ "c"? "d"{2} "e"{1,2} ("fg"){0,1} "h"{2,}',
       whole: ['bddehh', 'aabbcddeefghhhh'],
       refused: ['ddehh', 'bdehh', 'bddeeehh', 'bddefgfghh'],
       begun: ['bddeh'],
     },
-    'repetitions of repetitions': { grammar: 'root ::= ("a"? "b"?)*{2}', whole: ['', 'abba', 'bbb'], refused: ['c'] },
+    'repetitions of repetitions': {
+      grammar: 'root ::= ("a"? "b"?)*{2}',
+      whole: ['', 'abba', 'bbb'],
+      refused: ['c'],
+    },
     'comments, and lines within groups and behind bars': {
-      grammar: '# begins\nroot ::= ( # a group\n  "a"\n  b # and\n) |\n  "c"\n\n# the other\nb ::= "b" # ends',
+      grammar:
+        '# begins\nroot ::= ( # a group\n  "a"\n  b # and\n) |\n  "c"\n\n# the other\nb ::= "b" # ends',
       whole: ['ab', 'c'],
       refused: ['a c', 'b'],
       begun: ['a'],
     },
-    'empty alternatives': { grammar: 'root ::= "a" b "c"\nb ::= | "b"', whole: ['ac', 'abc'], refused: ['abbc'] },
+    'empty alternatives': {
+      grammar: 'root ::= "a" b "c"\nb ::= | "b"',
+      whole: ['ac', 'abc'],
+      refused: ['abbc'],
+    },
     'rules that call themselves behind something': {
       grammar: 'root ::= "(" root ")" | "[" root* "]" | "x"',
       whole: ['x', '((x))', '[x[](x)]'],
       refused: [')', '(x]'],
       begun: ['([[('],
     },
-    'the later of two rules of one name': { grammar: 'root ::= "a"\nroot ::= "b"', whole: ['b'], refused: ['a'] },
-    'line ends of all kinds': { grammar: 'root ::= a b\r\na ::= "a"\rb ::= "b"\r\n', whole: ['ab'], refused: ['ba'] },
+    'the later of two rules of one name': {
+      grammar: 'root ::= "a"\nroot ::= "b"',
+      whole: ['b'],
+      refused: ['a'],
+    },
+    'line ends of all kinds': {
+      grammar: 'root ::= a b\r\na ::= "a"\rb ::= "b"\r\n',
+      whole: ['ab'],
+      refused: ['ba'],
+    },
     'names with dashes, digits and underscores': {
       grammar: 'root ::= a-1 B_2\na-1 ::= "1"\nB_2 ::= "2"',
       whole: ['12'],

@@ -86,7 +86,9 @@ test('control tokens never come, ends only where a text may end, and parts of ch
   const matcher = matcherOf('root ::= "日" | "日本"')
   const masks = masksOf(matcher)
   const texts = (state: GrammarState) =>
-    idsOf(masks.allowed(state)).map(id => (id === END ? 'end' : Buffer.from(vocabulary[id] ?? []).toString('hex')))
+    idsOf(masks.allowed(state)).map(id =>
+      id === END ? 'end' : Buffer.from(vocabulary[id] ?? []).toString('hex'),
+    )
   expect(texts(matcher.start)).toEqual(['e6', 'e697a5e69cac', 'e697'])
   const cut = matcher.step(matcher.step(matcher.start, 0xe6)!, 0x97)!
   expect(texts(cut)).toEqual(['a5'])

@@ -25,7 +25,12 @@ blank ::= [ \\t]{0,3}`,
   },
   'a list': {
     grammar: 'root ::= item+\nitem ::= "- " [^\\r\\n\\x0b\\x0c\\x85\\u2028\\u2029]+ "\\n"',
-    check: text => text.endsWith('\n') && text.slice(0, -1).split('\n').every(line => line.startsWith('- ')),
+    check: text =>
+      text.endsWith('\n') &&
+      text
+        .slice(0, -1)
+        .split('\n')
+        .every(line => line.startsWith('- ')),
   },
   chess: {
     grammar: `
@@ -60,10 +65,16 @@ space       ::= " "? "\\n"?`,
     grammar: 'root ::= "a" root "b" | "a" root | "" | "b" root? "a"',
     check: text => /^[ab]*$/.test(text),
   },
-  'letters of several alphabets': { grammar: 'root ::= [a-zäöüßα-ωА-я ]{1,30} "."', check: text => text.endsWith('.') },
+  'letters of several alphabets': {
+    grammar: 'root ::= [a-zäöüßα-ωА-я ]{1,30} "."',
+    check: text => text.endsWith('.'),
+  },
   'counted lines': {
     grammar: 'root ::= ([^\\n]{1,12} "\\n"){2,5}',
     check: text => text.split('\n').every((line, i, all) => i === all.length - 1 || [...line].length <= 12),
   },
-  'words and long ends': { grammar: 'root ::= ([a-z]+ | [a-z]{0,3} "123456789") "!"', check: text => text.endsWith('!') },
+  'words and long ends': {
+    grammar: 'root ::= ([a-z]+ | [a-z]{0,3} "123456789") "!"',
+    check: text => text.endsWith('!'),
+  },
 }

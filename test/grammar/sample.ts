@@ -8,8 +8,40 @@ import type { Random } from '../fixtures/random.ts'
 export const END = 0
 export const CONTROL = 1
 const texts = [
-  ...['{"', '":', '", "', '"}', '":"', '{}', '[]', '[[', '],[', '  ', '\n  ', ': ', ', ', '"\n', '}\n', '\\"'],
-  ...['\\u00', '\\n', 'true', 'false', 'null', 'na', 'name', 'type', 'id', 'the', ' the', 'value', 'ab', 'abc'],
+  ...[
+    '{"',
+    '":',
+    '", "',
+    '"}',
+    '":"',
+    '{}',
+    '[]',
+    '[[',
+    '],[',
+    '  ',
+    '\n  ',
+    ': ',
+    ', ',
+    '"\n',
+    '}\n',
+    '\\"',
+  ],
+  ...[
+    '\\u00',
+    '\\n',
+    'true',
+    'false',
+    'null',
+    'na',
+    'name',
+    'type',
+    'id',
+    'the',
+    ' the',
+    'value',
+    'ab',
+    'abc',
+  ],
   ...['xyz', 'items', 'a":', '00', '10', '12', '123', '99', '0.5', '.5', 'e+', '-1', '1,2', 'é', 'ö', '日本'],
   ...['😀', ' 日', 'é"', '😀😀', 'Ω', 'a😀b'],
 ]
@@ -33,7 +65,7 @@ const tries = [1, 100, 10_000].map(
 )
 
 /** Masks of the vocabulary, whose subtrees count as large from so many nodes on. */
-export function masksOf<State>(matcher: ByteMatcher<State>, large: 0 | 1 | 2 = 1): TokenMasks<State> {
+export function masksOf<State>(matcher: ByteMatcher<State>, large: 0 | 1 | 2 = 2): TokenMasks<State> {
   return new TokenMasks(tries[large]!, matcher, id => vocabulary[id], new Set([END]))
 }
 
