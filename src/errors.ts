@@ -124,7 +124,7 @@ export class GrammarError extends TorchlessError {
     /** Where the mistake is, counted from 1. */
     readonly place?: { readonly line: number; readonly column: number },
   ) {
-    super(place ? `line ${place.line}, column ${place.column}: ${problem}` : problem)
+    super(`grammar: ${place ? `line ${place.line}, column ${place.column}: ` : ''}${problem}`)
   }
 }
 

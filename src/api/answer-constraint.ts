@@ -5,10 +5,12 @@ import type { Constraint } from '../engine/constraint.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { vocabularyTrie } from './vocabulary.ts'
 
-/** A constraint that may know that a text is at its end. */
+/** A constraint that may know where a text is whole. */
 export interface AnswerBound extends Constraint {
   /** Whether nothing may follow but an end. */
   readonly over?: boolean
+  /** Whether the text may be at its end. */
+  readonly whole?: boolean
 }
 
 export interface AnswerParts {
@@ -66,6 +68,10 @@ export class AnswerConstraint implements AnswerBound {
 
   get over(): boolean {
     return this.#phase === 'answer' && this.#answer!.over === true
+  }
+
+  get whole(): boolean {
+    return this.#phase === 'answer' && this.#answer!.whole === true
   }
 
   allowed(): Uint32Array | undefined {

@@ -130,6 +130,7 @@ export class Chat {
     this.#history = structuredClone(history)
     this.#options = rest
     this.#tokenizer = model.tokenizer
+    Structure.of('chat', this.#tokenizer, rest)
     this.#templateName = template
     this.#template = template === undefined ? model.template : model.templateNamed(template)
     this.#markers = findThinkingMarkers(
@@ -149,7 +150,9 @@ export class Chat {
   }
 
   set options(options: ReplyOptions) {
-    this.#options = checkOptions('chat', replySchema, options)
+    const checked = checkOptions('chat', replySchema, options)
+    Structure.of('chat', this.#tokenizer, checked)
+    this.#options = checked
   }
 
   /** Whether the model thinks aloud before it answers. */
@@ -281,10 +284,11 @@ export class Chat {
         chat.#replies = chat.#replies.filter(({ end }) => end <= reused)
         const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
         const left = Math.min(maxTokens, session.capacity - tokens.length)
+        const bound = structure
+          ? chat.#bound(prompt.text, left, structure.shortest, tokens => structure.constraint(tokens))
+          : constraint && chat.#bound(prompt.text, left, 1, constraint, true)
         yield* replyPieces({
-          constraint: structure
-            ? chat.#bound(prompt.text, left, structure.shortest, tokens => structure.constraint(tokens))
-            : constraint && chat.#bound(prompt.text, left, 1, constraint, true),
+          constraint: bound,
           ...{
             session,
             tokens,
@@ -313,7 +317,7 @@ export class Chat {
             end(reply)
           },
         })
-        if (structure && last) end({ ...last, value: await structure.value(last.text, last.finish) })
+        if (structure && bound && last) end({ ...last, value: await structure.value(last.text, bound) })
       } finally {
         if (!kept) {
           chat.#history = before.history

@@ -84,7 +84,7 @@ export class Generation<Value = unknown> implements AsyncIterable<string> {
   usage: Usage = { prompt: 0, completion: 0 }
   timings: Timings = { prefillPerSecond: 0, decodePerSecond: 0 }
   readonly #pieces: AsyncGenerator<string, void, undefined>
-  #structure: Structure | undefined
+  #value: unknown
 
   /** Made by `Model.generate`. Takes the session over. */
   constructor(
@@ -108,12 +108,11 @@ export class Generation<Value = unknown> implements AsyncIterable<string> {
   }
 
   /**
-   * The value of all pieces together, by the schema; undefined without one. Rejects with InvalidOutputError where they have none: the
-   * output was cut off, or the schema's own checks refuse it.
+   * The value of all pieces together, by the schema; undefined without one.
    */
   async value(): Promise<Value> {
-    const text = await this.text()
-    return (await this.#structure?.value(text, this.finish)) as Value
+    await this.text()
+    return this.#value as Value
   }
 
   async *#run(
@@ -130,9 +129,9 @@ export class Generation<Value = unknown> implements AsyncIterable<string> {
       this.usage = { prompt: ids.length, completion: 0 }
       if (o.ignoreEos && (o.grammar !== undefined || o.schema !== undefined))
         throw new InvalidOptionError('generate: ignoreEos: a grammar or a schema says where the output ends')
-      this.#structure = Structure.of('generate', tokenizer, o)
+      const structure = Structure.of('generate', tokenizer, o)
       const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
-      const constraint = this.#structure?.constraint(Math.min(maxTokens, session.capacity - ids.length))
+      const constraint = structure?.constraint(Math.min(maxTokens, session.capacity - ids.length))
       const tokens = generateTokens(session, ids, {
         sampler: createSampler(o),
         maxTokens,
@@ -142,7 +141,13 @@ export class Generation<Value = unknown> implements AsyncIterable<string> {
         onProgress: o.onProgress,
       })
       const decode = tokenizer.stream({ continues: prompt !== '' })
-      yield* this.#pass(tokens, decode, new StopFilter(o.stop ?? []), () => constraint?.over === true)
+      const pieces = this.#pass(tokens, decode, new StopFilter(o.stop ?? []), () => constraint?.over === true)
+      let text = ''
+      for await (const piece of pieces) {
+        if (constraint) text += piece
+        yield piece
+      }
+      if (constraint) this.#value = await structure!.value(text, constraint)
     } finally {
       session.dispose()
     }

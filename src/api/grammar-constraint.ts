@@ -9,8 +9,8 @@ export class GrammarConstraint implements Constraint {
   #state: GrammarState
   /** Tokens to go. */
   #left: number
-  /** Something was put in that may not stand there, or the text is at its end: there is no more to say. */
-  #done = false
+  /** Something was put in that may not stand there: there is no more to say. */
+  #lost = false
 
   constructor(masks: TokenMasks<GrammarState>, start: GrammarState, left: number) {
     this.#masks = masks
@@ -20,12 +20,17 @@ export class GrammarConstraint implements Constraint {
 
   /** Whether nothing may follow but an end. */
   get over(): boolean {
-    return this.#done || (this.#state.ends && this.#state.places.length === 0)
+    return this.#lost || (this.#state.ends && this.#state.places.length === 0)
+  }
+
+  /** Whether the text may be at its end. */
+  get whole(): boolean {
+    return !this.#lost && this.#state.ends
   }
 
   /** Throws GrammarError where no token of the vocabulary writes what has to come. */
   allowed(): Uint32Array | undefined {
-    if (this.#done) return undefined
+    if (this.#lost) return undefined
     const mask = this.#masks.allowed(this.#state, this.#left)
     // Where no token ends a text, the last one of it does.
     if (mask.every(word => word === 0) && !this.over)
@@ -34,9 +39,9 @@ export class GrammarConstraint implements Constraint {
   }
 
   accept(id: number): void {
-    const next = this.#done ? undefined : this.#masks.take(this.#state, id)
+    const next = this.#lost ? undefined : this.#masks.take(this.#state, id)
     this.#left--
     if (next) this.#state = next
-    else this.#done = true
+    else this.#lost = true
   }
 }

@@ -105,7 +105,9 @@ export class Model {
   /**
    * Goes on from `prompt` (a text, or token ids that go in as they are), piece by piece:
    * `for await (const piece of model.generate('Once upon a time')) ...`. Rejects with ContextOverflowError if
-   * the prompt does not fit, and with the signal's reason on abort. With a `schema`, `await model.generate(...).value()` is the value.
+   * the prompt does not fit, and with the signal's reason on abort. With a `schema`,
+   * `await model.generate(...).value()` is the value; rejects with InvalidOutputError, behind the last piece, where the output was cut off or
+   * the schema's own checks refuse it.
    */
   generate<S extends OutputSchema>(
     prompt: string | readonly number[],

@@ -7,6 +7,7 @@ import { GrammarMatcher, type GrammarState } from '../grammar/grammar-matcher.ts
 import { schemaMatcher } from '../grammar/json-schema.ts'
 import { TokenMasks } from '../grammar/token-masks.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import type { AnswerBound } from './answer-constraint.ts'
 import { GrammarConstraint } from './grammar-constraint.ts'
 import { vocabularyTrie } from './vocabulary.ts'
 
@@ -94,16 +95,11 @@ export class Structure {
     return new GrammarConstraint(this.#compiled.masks, this.#compiled.start, left)
   }
 
-  /** The value of an output, undefined without a schema. Rejects with InvalidOutputError. */
-  async value(text: string, finish: string): Promise<unknown> {
+  /** The value of an output, undefined without a schema; `bound` has followed it. Rejects with InvalidOutputError where it is not whole. */
+  async value(text: string, bound: AnswerBound): Promise<unknown> {
+    if (!bound.whole) throw new InvalidOutputError('it was cut off, since more tokens were not allowed', text)
     if (this.#schema === undefined) return undefined
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (error) {
-      const why = finish === 'length' ? 'it was cut off at the most tokens' : (error as Error).message
-      throw new InvalidOutputError(why, text, { cause: error })
-    }
+    const value: unknown = JSON.parse(text)
     if (!isStandard(this.#schema)) return value
     const result = await this.#schema['~standard'].validate(value)
     if (!result.issues) return result.value

@@ -16,9 +16,11 @@ import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { real, whole } from './numbers.ts'
+import { type StructuredFlags, structuredOptions } from './structured.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type RunFlags = LoadFlags &
+  StructuredFlags &
   TerminalOptions & {
     readonly maxTokens?: number
     readonly temperature: number
@@ -62,6 +64,8 @@ export function addRunCommand(program: Command): void {
     .option('--seed <n>', 'makes sampling repeatable', whole(0))
     .option('--stop <text>', 'end before this text (repeatable)', (stop, all: string[]) => [...all, stop], [])
     .option('--ignore-eos', 'go on where the model would end')
+    .option('--grammar <file>', 'output that this grammar lets through: GBNF, as llama.cpp has it')
+    .option('--json-schema <file>', 'output that is JSON and fulfils this JSON Schema')
     .option('--chat', 'a conversation: what no prompt on a terminal begins too; /help lists its commands')
     .option('--system <msg>', 'what the model is told before a conversation')
     .option('--show-thinking', 'show what the model thinks before it answers')
@@ -83,7 +87,8 @@ export function addRunCommand(program: Command): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ torchless "Once upon a time"\n  $ torchless model.gguf "The sky is" --temperature 0' +
-        '\n  $ torchless model.gguf --chat --system "Answer briefly."',
+        '\n  $ torchless model.gguf --chat --system "Answer briefly."' +
+        '\n  $ torchless model.gguf "A recipe as JSON: " --json-schema recipe.json --no-echo',
     )
   addTerminalOptions(addLoadOptions(program)).action(run)
 }
@@ -105,11 +110,17 @@ async function run(first: string | undefined, second: string | undefined, flags:
   }))
     if (value !== undefined)
       throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
+  const structured = await structuredOptions(flags, flags)
   const signal = interruptSignal()
   const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
   const model = await load(path, flags, terminal)
   const bar = terminal.progress('prompt', 'tokens')
-  const generation = model.generate(prompt, { ...samplingOptions(flags), signal, onProgress: bar.update })
+  const generation = model.generate(prompt, {
+    ...samplingOptions(flags),
+    ...structured,
+    signal,
+    onProgress: bar.update,
+  })
   // The prompt is shown once it is known to fit.
   let unseen = flags.echo && !flags.json ? prompt : ''
   try {
@@ -146,10 +157,11 @@ async function converse(
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
   const { system, thinkingBudget, showThinking = false, debug = false, editFormat, constrainedEdits } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
+  const structured = await structuredOptions(flags, flags)
   await chat(
     {
       ...{ path, flags, terminal, showThinking, debug, editFormat, constrainedEdits },
-      chat: { ...sampling, system, thinkingBudget },
+      chat: { ...sampling, ...structured, system, thinkingBudget },
     },
     first,
   )

@@ -28,9 +28,9 @@ export class ClassTokens {
     const ids: number[][] = []
     const { byte, depth, end, firstToken, tokens } = trie
     /** By depth: the node of the present path, where it stands within a character, and the characters that are begun. */
-    const path = new Int32Array(1 << 16)
-    const utf8 = new Uint8Array(1 << 16)
-    const begun = new Uint16Array(1 << 16)
+    const path = new Int32Array(trie.deepest + 1)
+    const utf8 = new Uint8Array(trie.deepest + 1)
+    const begun = new Uint16Array(trie.deepest + 1)
     for (let node = root + 1; node < end[root]!; ) {
       const at = depth[node]!
       const value = byte[node]!

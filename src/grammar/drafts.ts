@@ -25,7 +25,7 @@ export interface Call<Called = string> {
 }
 
 /** No grammar has more places. */
-export const MOST_PLACES = 2 ** 20
+export const MOST_PLACES = 2 ** 18
 /** An automaton stays as it is where a deterministic one would have so many times its places. */
 const GROWTH = 4
 

@@ -16,7 +16,7 @@ import {
 
 const ROOT = 'root'
 const MOST_RULES = 2000
-const MOST_REPEATED = 100_000
+const MOST_REPEATED = 10_000
 const DEEPEST = 200
 
 /** Throws GrammarError, with line and column. Where a rule is given twice, the later one holds. */

@@ -159,8 +159,9 @@ class Closure {
     this.places.set(place, all)
     const { ends, calls, skips } = this.#fragments.places[place]!
     if (ends) {
-      this.ends ||= all.empty
-      for (let i = 0; i < all.tops.length; i++) this.add(all.tops[i]!, all.below[i]!)
+      const popped = this.#stackSets.popped(all)
+      this.ends ||= popped.ends
+      for (const [top, below] of popped.places) this.add(top, below)
     }
     for (const skip of skips) this.add(skip, all)
     for (const { rule, to } of calls) {

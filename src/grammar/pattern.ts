@@ -29,8 +29,21 @@ const CONTROLS: Record<string, number> = { t: 9, n: 10, v: 11, f: 12, r: 13, '0'
 const MOST_REPEATED = 10_000
 const DEEPEST = 100
 
+/** Languages that are kept. */
+const KEPT = 32
+const languages = new Map<string, Regular>()
+
 /** Throws PatternError, and TooLargeError where its automaton is too large. */
 export function patternLanguage(pattern: string): Regular {
+  const known = languages.get(pattern)
+  if (known) return known
+  const language = compile(pattern)
+  if (languages.size >= KEPT) languages.delete(languages.keys().next().value!)
+  languages.set(pattern, language)
+  return language
+}
+
+function compile(pattern: string): Regular {
   try {
     new RegExp(pattern, 'u')
   } catch (error) {

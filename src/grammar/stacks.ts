@@ -12,8 +12,17 @@ export interface Stacks {
   readonly distance: number
 }
 
+/** Where rules go back to: places, each with the stacks below it, and whether all rules may be at their end. */
+export interface Popped {
+  readonly ends: boolean
+  readonly places: ReadonlyMap<number, Stacks>
+}
+
 export class StackSets {
   readonly bottom: Stacks
+  /** By the ids of two sets. */
+  readonly #unions = new Map<string, Stacks>()
+  readonly #popped = new Map<Stacks, Popped>()
   readonly #known = new Map<string, Stacks>()
   readonly #distances: ArrayLike<number>
 
@@ -29,6 +38,9 @@ export class StackSets {
 
   union(a: Stacks, b: Stacks): Stacks {
     if (a === b) return a
+    const key = a.id < b.id ? `${a.id},${b.id}` : `${b.id},${a.id}`
+    const known = this.#unions.get(key)
+    if (known) return known
     const tops: number[] = []
     const below: Stacks[] = []
     for (let i = 0, j = 0; i < a.tops.length || j < b.tops.length; ) {
@@ -38,7 +50,32 @@ export class StackSets {
       if (left === right) below.push(this.union(a.below[i++]!, b.below[j++]!))
       else below.push(left < right ? a.below[i++]! : b.below[j++]!)
     }
-    return this.#intern(a.empty || b.empty, tops, below)
+    const all = this.#intern(a.empty || b.empty, tops, below)
+    this.#unions.set(key, all)
+    return all
+  }
+
+  /** Behind the end of a rule: its stacks' uppermost places, and those below where nothing more need be read. */
+  popped(stacks: Stacks): Popped {
+    const known = this.#popped.get(stacks)
+    if (known) return known
+    const places = new Map<number, Stacks>()
+    const add = (place: number, below: Stacks) => {
+      const before = places.get(place)
+      places.set(place, before ? this.union(before, below) : below)
+    }
+    let ends = stacks.empty
+    stacks.tops.forEach((top, i) => {
+      const below = stacks.below[i]!
+      add(top, below)
+      if (this.#distances[top] !== 0) return
+      const further = this.popped(below)
+      ends ||= further.ends
+      for (const [place, under] of further.places) add(place, under)
+    })
+    const popped = { ends, places }
+    this.#popped.set(stacks, popped)
+    return popped
   }
 
   #intern(empty: boolean, tops: readonly number[], below: readonly Stacks[]): Stacks {

@@ -40,9 +40,14 @@ export class VocabularyTrie {
 
   readonly #classes = new Map<string, ClassTokens>()
 
-  /** `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
-  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined) {
+  /** Bytes of the longest token. */
+  readonly deepest: number
+  readonly #large: number
+
+  /** `large`: nodes of a subtree for which `tokensOf` is worth it. `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
+  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined, large = LARGE) {
     this.size = size
+    this.#large = large
     const links = new Links(size, bytesOf)
     const count = links.count
     this.byte = new Uint8Array(count)
@@ -51,6 +56,7 @@ export class VocabularyTrie {
     this.firstToken = new Int32Array(count + 1)
     this.tokens = new Int32Array(links.tokenCount)
     this.#number(links)
+    this.deepest = this.depth.reduce((most, depth) => Math.max(most, depth), 0)
     this.#ascii = new Uint32Array(4 * count)
     this.#beyond = new Uint8Array(count)
     this.#sound = new Uint8Array(count)
@@ -91,7 +97,7 @@ export class VocabularyTrie {
 
   /** Whether there is so much below a node that it is worth having `tokensOf` it. */
   isLarge(node: number): boolean {
-    return this.end[node]! - node >= LARGE
+    return this.end[node]! - node >= this.#large
   }
 
   /** The tokens below a node that are made of a class of characters from there on. */
@@ -140,7 +146,7 @@ export class VocabularyTrie {
     const { byte, depth, end } = this
     const count = this.nodes
     const utf8 = new Uint8Array(count)
-    const path = new Int32Array(1 << 16)
+    const path = new Int32Array(this.deepest + 1)
     const parent = new Int32Array(count)
     for (let node = 1; node < count; node++) {
       parent[node] = path[depth[node]! - 1]!

@@ -1,5 +1,5 @@
 // What a chat in the terminal is about: a model, a conversation with it, and how replies are drawn and shown.
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import {
   type BuiltinName,
   type Chat,
@@ -12,13 +12,13 @@ import {
 } from '../../api/index.ts'
 import { formatSave, parseSave } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
-import { SourceError } from '../../errors.ts'
 import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
 import type { ChatInput } from './input.ts'
 import { printable } from './printable.ts'
+import { readText } from '../text-file.ts'
 
 /** Settings of `/fullsave`, by the names of ChatOptions. */
 const SAVED = [
@@ -200,20 +200,6 @@ function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
   if (model.hasTemplate) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const known: Record<string, string> = {
-      ENOENT: 'no such file',
-      EISDIR: 'it is a folder',
-      EACCES: 'no permission',
-    }
-    throw new SourceError(path, known[code ?? ''] ?? message, { cause: error })
-  }
 }
 
 /** Whether there is something at a path. */
