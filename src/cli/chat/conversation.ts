@@ -16,9 +16,9 @@ import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
+import { readText } from '../text-file.ts'
 import type { ChatInput } from './input.ts'
 import { printable } from './printable.ts'
-import { readText } from '../text-file.ts'
 
 /** Settings of `/fullsave`, by the names of ChatOptions. */
 const SAVED = [
