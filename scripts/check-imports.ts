@@ -43,7 +43,7 @@ const rules: Record<string, Rule> = {
       'backends',
       'engine',
     ],
-    packages: ['zod'],
+    packages: ['zod', '@standard-schema/spec'],
   },
   cli: {
     imports: ['api', 'chat', 'code', 'io'],

@@ -116,3 +116,37 @@ export class EditError extends TorchlessError {
     super(`${path}: ${problem}`, options)
   }
 }
+
+/** A grammar cannot be used: its text has a mistake, or no text could be written by it. */
+export class GrammarError extends TorchlessError {
+  constructor(
+    problem: string,
+    /** Where the mistake is, counted from 1. */
+    readonly place?: { readonly line: number; readonly column: number },
+  ) {
+    super(`grammar: ${place ? `line ${place.line}, column ${place.column}: ` : ''}${problem}`)
+  }
+}
+
+/** A JSON Schema asks for something that cannot be guaranteed. */
+export class UnsupportedSchemaError extends TorchlessError {
+  constructor(
+    /** JSON pointer to the keyword. */
+    readonly pointer: string,
+    readonly reason: string,
+  ) {
+    super(`schema: ${pointer || '(root)'}: ${reason}`)
+  }
+}
+
+/** What a model wrote is not what was asked for: it was cut off, or its schema's own checks refuse it. */
+export class InvalidOutputError extends TorchlessError {
+  constructor(
+    problem: string,
+    /** What the model wrote. */
+    readonly text: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the output is not what was asked for: ${problem}`, options)
+  }
+}

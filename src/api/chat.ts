@@ -3,21 +3,30 @@
 import * as z from 'zod'
 import { type BuiltinName, builtinNames } from '../chat/builtin.ts'
 import type { Message } from '../chat/template.ts'
-import { findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
+import { endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
 import { firstThatFits, turnStarts } from '../chat/turns.ts'
+import type { Constraint } from '../engine/constraint.ts'
 import type { SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import { DisposedError, InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type AnswerBound, AnswerConstraint } from './answer-constraint.ts'
 import { commonLength, type ReplySpan, withCachedIds } from './cached-prompt.ts'
 import { defaultMaxTokens, progressFields, samplingFields } from './generation.ts'
 import type { Model } from './model.ts'
 import { checkOptions } from './options.ts'
-import { ReplyStream, replyPieces } from './reply.ts'
+import { type Reply, ReplyStream, replyPieces } from './reply.ts'
+import {
+  type OutputOf,
+  type OutputSchema,
+  Structure,
+  type StructuredOptions,
+  structuredFields,
+} from './structured.ts'
 import type { Prompt, PromptTemplate } from './template.ts'
 
 /** How replies are drawn. */
-export interface ReplyOptions extends SamplerOptions {
+export interface ReplyOptions extends SamplerOptions, StructuredOptions {
   /** Most tokens of a reply, thinking included. Default: a quarter of the context, see `defaultMaxTokens`. */
   readonly maxTokens?: number | undefined
   /** Ends an answer before the first of these texts. */
@@ -43,6 +52,10 @@ export interface SendOptions extends ReplyOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** Told which of the oldest messages the context has no room for any more. They stay in the history. */
   readonly onDropped?: ((messages: readonly Message[]) => void) | undefined
+  /**
+   * Bounds the tokens of the answer, where neither a grammar nor a schema does; what the model thinks before is free. Asked for each reply.
+   */
+  readonly constraint?: (() => Constraint) | undefined
 }
 
 /** How full the context is, in tokens. */
@@ -59,6 +72,7 @@ export interface ContextUse {
 
 const replyFields = {
   ...samplingFields,
+  ...structuredFields,
   thinkingBudget: z.int().min(0).optional(),
   enableThinking: z.boolean().optional(),
 }
@@ -75,6 +89,9 @@ const sendSchema = z.strictObject({
   ...progressFields,
   onDropped: z
     .custom<SendOptions['onDropped']>(value => typeof value === 'function', 'expected a function')
+    .optional(),
+  constraint: z
+    .custom<SendOptions['constraint']>(value => typeof value === 'function', 'expected a function')
     .optional(),
 })
 
@@ -113,6 +130,7 @@ export class Chat {
     this.#history = structuredClone(history)
     this.#options = rest
     this.#tokenizer = model.tokenizer
+    Structure.of('chat', this.#tokenizer, rest)
     this.#templateName = template
     this.#template = template === undefined ? model.template : model.templateNamed(template)
     this.#markers = findThinkingMarkers(
@@ -132,7 +150,9 @@ export class Chat {
   }
 
   set options(options: ReplyOptions) {
-    this.#options = checkOptions('chat', replySchema, options)
+    const checked = checkOptions('chat', replySchema, options)
+    Structure.of('chat', this.#tokenizer, checked)
+    this.#options = checked
   }
 
   /** Whether the model thinks aloud before it answers. */
@@ -143,8 +163,14 @@ export class Chat {
   /**
    * Says `content` and answers with the reply: `await` it whole, or take it piece by piece with `for await`. Nothing happens before
    * one of the two. Rejects with the signal's reason on abort, and keeps in the history what came until then; with ContextOverflowError
-   * where the message alone does not fit, and with TemplateError where the template refuses it: then the history stays as it was.
+   * where the message alone does not fit, and with TemplateError where the template refuses it: then the history stays as it was. With a
+   * `schema` the reply has the `value`; rejects with InvalidOutputError, behind the last piece, where the answer has none.
    */
+  send<S extends OutputSchema>(
+    content: string,
+    options: SendOptions & { readonly schema: S },
+  ): ReplyStream<OutputOf<S>>
+  send(content: string, options?: SendOptions): ReplyStream
   send(content: string, options: SendOptions = {}): ReplyStream {
     return this.#reply('send', options, () => {
       this.#retries = 0
@@ -153,6 +179,8 @@ export class Chat {
   }
 
   /** The last reply again, drawn anew. Rejects as `send` does, and with InvalidOptionError if there was none. */
+  retry<S extends OutputSchema>(options: SendOptions & { readonly schema: S }): ReplyStream<OutputOf<S>>
+  retry(options?: SendOptions): ReplyStream
   retry(options: SendOptions = {}): ReplyStream {
     return this.#reply('retry', options, () => {
       const asked = this.#history.findLastIndex(({ role }) => role === 'user')
@@ -167,6 +195,13 @@ export class Chat {
     this.#checkIdle('clear')
     this.#history = []
     this.#dropped = 0
+  }
+
+  /** Forgets all messages but the first `length`. */
+  rewind(length: number): void {
+    this.#checkIdle('rewind')
+    this.#history = this.#history.slice(0, length)
+    this.#dropped = Math.min(this.#dropped, this.#history.length)
   }
 
   /** A second conversation with the same past, which shares its cache. */
@@ -225,11 +260,15 @@ export class Chat {
 
   #reply(what: string, options: SendOptions, begin: () => void): ReplyStream {
     this.#checkIdle(what)
-    const { onDropped, signal, onProgress, ...given } = checkOptions(what, sendSchema, options)
+    const { onDropped, signal, onProgress, constraint, ...given } = checkOptions(what, sendSchema, options)
     const chosen = Object.entries(given).filter(([, value]) => value !== undefined)
     const o: z.infer<typeof replySchema> = { ...this.#options, ...Object.fromEntries(chosen) }
+    const structure = Structure.of(what, this.#tokenizer, o)
+    if (structure && constraint)
+      throw new InvalidOptionError(`${what}: expected a constraint, or a grammar or schema, found both`)
     const chat = this
     return new ReplyStream(async function* (end) {
+      let last: Reply | undefined
       chat.#checkIdle(what)
       const before = { history: [...chat.#history], dropped: chat.#dropped, retries: chat.#retries }
       chat.#answering = true
@@ -243,7 +282,13 @@ export class Chat {
         const reused = Math.min(commonLength(tokens, session.tokens), tokens.length - 1)
         session.rewind(reused)
         chat.#replies = chat.#replies.filter(({ end }) => end <= reused)
+        const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
+        const left = Math.min(maxTokens, session.capacity - tokens.length)
+        const bound = structure
+          ? chat.#bound(prompt.text, left, structure.shortest, tokens => structure.constraint(tokens))
+          : constraint && chat.#bound(prompt.text, left, 1, constraint, true)
         yield* replyPieces({
+          constraint: bound,
           ...{
             session,
             tokens,
@@ -256,7 +301,7 @@ export class Chat {
           options: {
             ...o,
             stop: o.stop ?? [],
-            maxTokens: o.maxTokens ?? defaultMaxTokens(session.capacity),
+            maxTokens,
             signal,
             onProgress,
           },
@@ -264,6 +309,7 @@ export class Chat {
           seed: o.seed === undefined ? undefined : o.seed + chat.#retries,
           end: reply => {
             const { text, thinking, finish } = reply
+            last = reply
             kept = finish !== 'abort' || text !== '' || thinking !== ''
             if (kept)
               chat.#history.push({ role: 'assistant', content: text, ...(thinking !== '' && { thinking }) })
@@ -271,6 +317,7 @@ export class Chat {
             end(reply)
           },
         })
+        if (structure && bound && last) end({ ...last, value: await structure.value(last.text, bound) })
       } finally {
         if (!kept) {
           chat.#history = before.history
@@ -280,6 +327,28 @@ export class Chat {
         chat.#answering = false
         if (chat.#disposed) chat.#session?.dispose()
       }
+    })
+  }
+
+  /** A bound on the answer of a reply that may have `left` tokens, `reserve` of them for the answer. */
+  #bound(
+    prompt: string,
+    left: number,
+    reserve: number,
+    answer: (left: number) => AnswerBound,
+    traceFirst = false,
+  ): AnswerBound {
+    const markers = this.#markers
+    if (!markers) return answer(left)
+    const open = endsInThinking(prompt, markers)
+    return new AnswerConstraint({
+      tokenizer: this.#tokenizer,
+      markers,
+      open,
+      left,
+      reserve,
+      traceFirst,
+      answer,
     })
   }
 

@@ -7,8 +7,9 @@ import { InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { checkOptions, count, signal } from './options.ts'
 import { StopFilter } from './stop.ts'
+import { Structure, type StructuredOptions, structuredFields } from './structured.ts'
 
-export interface GenerateOptions extends SamplerOptions {
+export interface GenerateOptions extends SamplerOptions, StructuredOptions {
   /** Most tokens to generate. Default: a quarter of the context, see `defaultMaxTokens`. */
   readonly maxTokens?: number | undefined
   /** Ends before the first of these texts; they are not part of the output. */
@@ -65,6 +66,7 @@ export const progressFields = {
 
 const schema = z.strictObject({
   ...samplingFields,
+  ...structuredFields,
   ...progressFields,
   ignoreEos: z.boolean().default(false),
   special: z.boolean().default(true),
@@ -76,12 +78,13 @@ export function defaultMaxTokens(contextLength: number): number {
   return Math.min(32_768, Math.max(least, Math.floor(contextLength / 4)))
 }
 
-/** Iterate it once. `finish`, `usage` and `timings` hold once the iteration has ended, however it ended. */
-export class Generation implements AsyncIterable<string> {
+/** `Value`: what `value` answers, by the schema. Iterate it once. `finish`, `usage` and `timings` hold once the iteration has ended, however it ended. */
+export class Generation<Value = unknown> implements AsyncIterable<string> {
   finish: Finish = 'abort'
   usage: Usage = { prompt: 0, completion: 0 }
   timings: Timings = { prefillPerSecond: 0, decodePerSecond: 0 }
   readonly #pieces: AsyncGenerator<string, void, undefined>
+  #value: unknown
 
   /** Made by `Model.generate`. Takes the session over. */
   constructor(
@@ -104,6 +107,14 @@ export class Generation implements AsyncIterable<string> {
     return text
   }
 
+  /**
+   * The value of all pieces together, by the schema; undefined without one.
+   */
+  async value(): Promise<Value> {
+    await this.text()
+    return this.#value as Value
+  }
+
   async *#run(
     tokenizer: Tokenizer,
     session: Session,
@@ -116,15 +127,27 @@ export class Generation implements AsyncIterable<string> {
         typeof prompt === 'string' ? tokenizer.encode(prompt, { bos: true, special: o.special }) : prompt
       if (ids.length === 0) throw new InvalidOptionError('generate: expected a prompt, found no tokens')
       this.usage = { prompt: ids.length, completion: 0 }
+      if (o.ignoreEos && (o.grammar !== undefined || o.schema !== undefined))
+        throw new InvalidOptionError('generate: ignoreEos: a grammar or a schema says where the output ends')
+      const structure = Structure.of('generate', tokenizer, o)
+      const maxTokens = o.maxTokens ?? defaultMaxTokens(session.capacity)
+      const constraint = structure?.constraint(Math.min(maxTokens, session.capacity - ids.length))
       const tokens = generateTokens(session, ids, {
         sampler: createSampler(o),
-        maxTokens: o.maxTokens ?? defaultMaxTokens(session.capacity),
+        maxTokens,
+        constraint,
         stopTokens: o.ignoreEos ? new Set() : tokenizer.endOfGeneration,
         signal: o.signal,
         onProgress: o.onProgress,
       })
       const decode = tokenizer.stream({ continues: prompt !== '' })
-      yield* this.#pass(tokens, decode, new StopFilter(o.stop ?? []))
+      const pieces = this.#pass(tokens, decode, new StopFilter(o.stop ?? []), () => constraint?.over === true)
+      let text = ''
+      for await (const piece of pieces) {
+        if (constraint) text += piece
+        yield piece
+      }
+      if (constraint) this.#value = await structure!.value(text, constraint)
     } finally {
       session.dispose()
     }
@@ -134,6 +157,7 @@ export class Generation implements AsyncIterable<string> {
     tokens: AsyncGenerator<number, 'stop' | 'length'>,
     decode: (id?: number) => string,
     filter: StopFilter,
+    isOver: () => boolean,
   ): AsyncGenerator<string, void, undefined> {
     const started = performance.now()
     let prefilled = started
@@ -150,9 +174,10 @@ export class Generation implements AsyncIterable<string> {
         }
         this.usage = { ...this.usage, completion: this.usage.completion + 1 }
         const { text, stopped } = filter.push(decode(value))
-        if (stopped) this.finish = 'stop'
+        const ends = stopped || isOver()
+        if (ends) this.finish = 'stop'
         if (text) yield text
-        if (stopped) return
+        if (ends) return
       }
     } finally {
       this.timings = {

@@ -9,9 +9,10 @@ import type { RecordedModel } from '../models/registry.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { Chat, type ChatOptions } from './chat.ts'
 import { type GenerateOptions, Generation } from './generation.ts'
+import type { OutputOf, OutputSchema } from './structured.ts'
 import { namedTemplate, noTemplate, type PromptTemplate } from './template.ts'
 import { noTokenizer } from './tokenizer.ts'
-import { type Cost, costOf } from './traffic.ts'
+import { type Cost, costOf, parametersOf } from './traffic.ts'
 
 export class Model {
   /** The file it came from. */
@@ -24,6 +25,8 @@ export class Model {
   readonly trainedContextLength: number
   /** Number of token ids, and width of a row of logits. */
   readonly vocabularySize: number
+  /** Number of weights. */
+  readonly parameters: number
   /** Name of the backend that computes. */
   readonly backend: string
   /** What it computes on: processor or GPU, threads, instruction set. */
@@ -53,6 +56,7 @@ export class Model {
     this.trainedContextLength = parts.recorded.config.contextLength
     this.contextLength = parts.engine.maxSeqLen
     this.vocabularySize = parts.engine.vocabulary
+    this.parameters = parametersOf(parts.recorded.program)
     this.backend = parts.backend.name
     this.device = parts.backend.device
     this.cost = costOf(parts.recorded.program, parts.kvDType)
@@ -101,8 +105,15 @@ export class Model {
   /**
    * Goes on from `prompt` (a text, or token ids that go in as they are), piece by piece:
    * `for await (const piece of model.generate('Once upon a time')) ...`. Rejects with ContextOverflowError if
-   * the prompt does not fit, and with the signal's reason on abort.
+   * the prompt does not fit, and with the signal's reason on abort. With a `schema`,
+   * `await model.generate(...).value()` is the value; rejects with InvalidOutputError, behind the last piece, where the output was cut off or
+   * the schema's own checks refuse it.
    */
+  generate<S extends OutputSchema>(
+    prompt: string | readonly number[],
+    options: GenerateOptions & { readonly schema: S },
+  ): Generation<OutputOf<S>>
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
     this.#check()
     return new Generation(this.tokenizer, this.#engine.session(), prompt, options)

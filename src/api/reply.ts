@@ -3,10 +3,11 @@ import { endsInThinking, type ReplyPiece, type ThinkingMarkers, ThinkingSplitter
 import { generateTokens } from '../engine/generate.ts'
 import { createSampler, type SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
-import { InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type AnswerBound, controlMarks } from './answer-constraint.ts'
 import { type Finish, rate, type Timings, type Usage } from './generation.ts'
 import { StopFilter } from './stop.ts'
+import { PieceStream } from './stream.ts'
 
 /** Numbers of tokens. */
 export interface ReplyUsage extends Usage {
@@ -14,10 +15,16 @@ export interface ReplyUsage extends Usage {
   readonly thinking: number
   /** Of the prompt, tokens that were in the cache. */
   readonly reused: number
+  /** Tokens that a constraint drafted, and those of them that are in the completion. */
+  readonly drafted: number
+  readonly accepted: number
 }
 
-export interface Reply {
+/** `Value`: by the schema that the answer had to follow. */
+export interface Reply<Value = unknown> {
   readonly text: string
+  /** What the answer stands for, where it had to follow a schema. Missing where the caller took no more pieces. */
+  readonly value: Value
   /** What the model thought before; empty where it did not. */
   readonly thinking: string
   /** `abort` where the caller took no more pieces. */
@@ -28,43 +35,8 @@ export interface Reply {
   readonly dropped: number
 }
 
-/** Generates pieces; tells `end` how it went, also where it was broken off. */
-export type ReplySource = (end: (reply: Reply) => void) => AsyncGenerator<ReplyPiece, void, undefined>
-
-/** Take it once: piece by piece (`for await`) or whole (`await`), or whole after its pieces. */
-export class ReplyStream implements AsyncIterable<ReplyPiece>, PromiseLike<Reply> {
-  readonly #source: ReplySource
-  #taken: AsyncGenerator<ReplyPiece, void, undefined> | undefined
-  #reply: Reply | undefined
-  #whole: Promise<Reply> | undefined
-
-  /** Made by `Chat.send` and `Chat.retry`. */
-  constructor(source: ReplySource) {
-    this.#source = source
-  }
-
-  [Symbol.asyncIterator](): AsyncGenerator<ReplyPiece, void, undefined> {
-    this.#taken ??= this.#source(reply => {
-      this.#reply = reply
-    })
-    return this.#taken
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it is to be awaited
-  then<T = Reply, E = never>(
-    fulfilled?: ((reply: Reply) => T | PromiseLike<T>) | null,
-    rejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
-  ): Promise<T | E> {
-    this.#whole ??= this.#takeAll()
-    return this.#whole.then(fulfilled, rejected)
-  }
-
-  async #takeAll(): Promise<Reply> {
-    for await (const _ of this);
-    if (!this.#reply) throw new InvalidOptionError('the reply failed while its pieces were taken')
-    return this.#reply
-  }
-}
+/** Made by `Chat.send` and `Chat.retry`. */
+export class ReplyStream<Value = unknown> extends PieceStream<ReplyPiece, Reply<Value>> {}
 
 export interface ReplyParts {
   /** Holds the first `reused` of `tokens`. */
@@ -77,6 +49,8 @@ export interface ReplyParts {
   readonly markers: ThinkingMarkers | undefined
   readonly dropped: number
   readonly seed: number | undefined
+  /** Bounds the reply; made for it alone. */
+  readonly constraint: AnswerBound | undefined
   readonly options: Omit<SamplerOptions, 'seed'> & {
     readonly maxTokens: number
     readonly stop: readonly string[]
@@ -90,7 +64,7 @@ export interface ReplyParts {
 
 /** Generates a reply; a caller who takes no more pieces ends it. */
 export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece, void, undefined> {
-  const { session, tokens, reused, tokenizer, options } = parts
+  const { session, tokens, reused, tokenizer, options, constraint } = parts
   const trace = new Trace(parts)
   const stops = new StopFilter(options.stop)
   const decode = tokenizer.stream({ continues: true })
@@ -98,18 +72,25 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
   let thinking = ''
   let finish: Finish = 'abort'
   let completion = 0
+  let [drafted, accepted] = [0, 0]
   const started = performance.now()
   let prefilled = started
 
   // A trace that is to have no tokens is closed before its first.
   const given = trace.interject()
+  for (const id of given) constraint?.accept(id)
   const ids = generateTokens(session, [...tokens.slice(reused), ...given], {
     sampler: createSampler({ ...options, seed: parts.seed }),
     maxTokens: options.maxTokens,
     stopTokens: tokenizer.endOfGeneration,
+    constraint,
     interject: () => trace.interject(),
     signal: options.signal,
     onProgress: options.onProgress,
+    onDraft: (tried, drawn) => {
+      drafted += tried
+      accepted += drawn
+    },
   })
   /** What goes out of split pieces; `stopped` where a stop string ends the answer. */
   const outgoing = (pieces: readonly ReplyPiece[]): { pieces: ReplyPiece[]; stopped: boolean } => {
@@ -129,8 +110,8 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     return { pieces: out, stopped }
   }
   const summary = (): Reply => ({
-    ...{ text, thinking, finish, dropped: parts.dropped },
-    usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused },
+    ...{ text, thinking, finish, dropped: parts.dropped, value: undefined },
+    usage: { prompt: tokens.length, completion, thinking: trace.tokens, reused, drafted, accepted },
     timings: {
       prefillPerSecond: rate(tokens.length - reused, prefilled - started),
       decodePerSecond: rate(completion - 1, performance.now() - prefilled),
@@ -141,15 +122,16 @@ export async function* replyPieces(parts: ReplyParts): AsyncGenerator<ReplyPiece
     for (;;) {
       const { value, done } = await ids.next()
       if (completion === 0) prefilled = performance.now()
-      const { pieces, stopped } = outgoing(
-        done ? [...trace.splitter.push(decode()), ...trace.splitter.flush()] : trace.take(value, decode),
-      )
+      const over = done || constraint?.over === true
+      const split = done ? [] : trace.take(value, decode)
+      if (over) split.push(...trace.splitter.push(decode()), ...trace.splitter.flush())
+      const { pieces, stopped } = outgoing(split)
       if (!done) completion++
       if (stopped) finish = 'stop'
-      else if (done) finish = value
+      else if (over) finish = done ? value : 'stop'
       yield* pieces
       if (stopped) return
-      if (done) {
+      if (over) {
         const rest = stops.flush()
         text += rest
         if (rest !== '') yield { text: rest }
@@ -169,8 +151,7 @@ class Trace {
   tokens = 0
   readonly #budget: number
   readonly #close: readonly number[]
-  /** Marks that are control tokens, which have no text otherwise. */
-  readonly #marks = new Map<number, string>()
+  readonly #marks: ReadonlyMap<number, string>
   #closed = false
   /** Ids that are still to come of those that close it. */
   #closing = 0
@@ -180,10 +161,7 @@ class Trace {
     this.splitter = new ThinkingSplitter(markers, open)
     this.#budget = options.thinkingBudget ?? Number.POSITIVE_INFINITY
     this.#close = markers ? tokenizer.encode(`\n${markers.close}\n\n`, { special: true }) : []
-    for (const mark of markers ? [markers.open, markers.close] : []) {
-      const ids = tokenizer.encode(mark, { special: true })
-      if (ids.length === 1 && tokenizer.decode(ids) === '') this.#marks.set(ids[0]!, mark)
-    }
+    this.#marks = markers ? controlMarks(tokenizer, markers) : new Map()
   }
 
   take(id: number, decode: (id: number) => string): ReplyPiece[] {

@@ -1,7 +1,7 @@
 // How many bytes a program reads and leaves behind, and what it multiplies: what speed and memory follow from.
 import type { KvDType } from '../backends/backend.ts'
 import { shareRead, weightBytesRead, weightElements } from '../backends/traffic.ts'
-import { cacheRowBytes, type Program } from '../graph/ops.ts'
+import { cacheRowBytes, type Program, programWeights } from '../graph/ops.ts'
 
 export interface Cost {
   /** Bytes of weights that a step of one token reads. */
@@ -24,6 +24,11 @@ export function costOf(program: Program, kvDType: KvDType): Cost {
     kvBytesPerToken: kvBytesPerToken(program, kvDType),
     multiplications,
   }
+}
+
+/** Number of weights, each counted once. */
+export function parametersOf(program: Program): number {
+  return programWeights(program).reduce((sum, weight) => sum + weightElements(weight), 0)
 }
 
 /** Bytes of cache that a token leaves behind. */

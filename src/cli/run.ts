@@ -1,9 +1,10 @@
 // `torchless MODEL PROMPT`: goes on from a prompt.
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import {
   builtinModel,
+  type EditFormat,
   type GenerateOptions,
   type Generation,
   isHubName,
@@ -15,9 +16,11 @@ import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { real, whole } from './numbers.ts'
+import { type StructuredFlags, structuredOptions } from './structured.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type RunFlags = LoadFlags &
+  StructuredFlags &
   TerminalOptions & {
     readonly maxTokens?: number
     readonly temperature: number
@@ -35,6 +38,8 @@ type RunFlags = LoadFlags &
     readonly system?: string
     readonly showThinking?: boolean
     readonly thinkingBudget?: number
+    readonly editFormat?: EditFormat
+    readonly constrainedEdits: boolean
     readonly echo: boolean
     readonly listBackends?: boolean
     readonly listModels?: boolean
@@ -59,10 +64,22 @@ export function addRunCommand(program: Command): void {
     .option('--seed <n>', 'makes sampling repeatable', whole(0))
     .option('--stop <text>', 'end before this text (repeatable)', (stop, all: string[]) => [...all, stop], [])
     .option('--ignore-eos', 'go on where the model would end')
+    .option('--grammar <file>', 'output that this grammar lets through: GBNF, as llama.cpp has it')
+    .option('--json-schema <file>', 'output that is JSON and fulfils this JSON Schema')
     .option('--chat', 'a conversation: what no prompt on a terminal begins too; /help lists its commands')
     .option('--system <msg>', 'what the model is told before a conversation')
     .option('--show-thinking', 'show what the model thinks before it answers')
     .option('--thinking-budget <n>', 'tokens of thinking after which the answer begins', whole(0))
+    .addOption(
+      new Option(
+        '--edit-format <format>',
+        'how a model writes edits in coding mode (/code in a chat): as blocks or as whole files (default: blocks; if not constrained, by its size)',
+      ).choices(['search', 'whole']),
+    )
+    .option(
+      '--no-constrained-edits',
+      'in coding mode, let blocks search lines that no file has (otherwise they cannot miss)',
+    )
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
@@ -70,7 +87,8 @@ export function addRunCommand(program: Command): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ torchless "Once upon a time"\n  $ torchless model.gguf "The sky is" --temperature 0' +
-        '\n  $ torchless model.gguf --chat --system "Answer briefly."',
+        '\n  $ torchless model.gguf --chat --system "Answer briefly."' +
+        '\n  $ torchless model.gguf "A recipe as JSON: " --json-schema recipe.json --no-echo',
     )
   addTerminalOptions(addLoadOptions(program)).action(run)
 }
@@ -87,14 +105,22 @@ async function run(first: string | undefined, second: string | undefined, flags:
     system: flags.system,
     'show-thinking': flags.showThinking,
     'thinking-budget': flags.thinkingBudget,
+    'edit-format': flags.editFormat,
+    'no-constrained-edits': flags.constrainedEdits ? undefined : false,
   }))
     if (value !== undefined)
       throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
+  const structured = await structuredOptions(flags, flags)
   const signal = interruptSignal()
   const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
   const model = await load(path, flags, terminal)
   const bar = terminal.progress('prompt', 'tokens')
-  const generation = model.generate(prompt, { ...samplingOptions(flags), signal, onProgress: bar.update })
+  const generation = model.generate(prompt, {
+    ...samplingOptions(flags),
+    ...structured,
+    signal,
+    onProgress: bar.update,
+  })
   // The prompt is shown once it is known to fit.
   let unseen = flags.echo && !flags.json ? prompt : ''
   try {
@@ -129,12 +155,13 @@ async function converse(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
-  const { system, thinkingBudget, showThinking = false, debug = false } = flags
+  const { system, thinkingBudget, showThinking = false, debug = false, editFormat, constrainedEdits } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
+  const structured = await structuredOptions(flags, flags)
   await chat(
     {
-      ...{ path, flags, terminal, showThinking, debug },
-      chat: { ...sampling, system, thinkingBudget },
+      ...{ path, flags, terminal, showThinking, debug, editFormat, constrainedEdits },
+      chat: { ...sampling, ...structured, system, thinkingBudget },
     },
     first,
   )

@@ -1,12 +1,12 @@
 // `torchless template`: the prompt that a chat template makes of messages.
-import { readFile } from 'node:fs/promises'
-import { text as readText } from 'node:stream/consumers'
+import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { type FormatName, loadTemplate, type Message, SourceError, TorchlessError } from '../api/index.ts'
+import { type FormatName, loadTemplate, type Message, TorchlessError } from '../api/index.ts'
 import { UsageError } from './failure.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { localModel } from './model-argument.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
+import { readText } from './text-file.ts'
 
 type TemplateFlags = TerminalOptions & {
   readonly messages: string
@@ -45,20 +45,11 @@ async function template(path: string, flags: TemplateFlags): Promise<void> {
 }
 
 async function readJson(file: string): Promise<unknown> {
-  const text = await (file === '-' ? readText(process.stdin) : read(file))
+  const text = await (file === '-' ? readAll(process.stdin) : readText(file))
   try {
     return JSON.parse(text)
   } catch (error) {
     throw new MessagesError(`${nameOf(file)}: no JSON: ${(error as Error).message}`)
-  }
-}
-
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new SourceError(file, code === 'ENOENT' ? 'no such file' : message, { cause: error })
   }
 }
 

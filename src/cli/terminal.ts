@@ -41,6 +41,12 @@ export class Terminal {
     stream.write(`${text}\n`)
   }
 
+  /** The same for programs, too: as a JSON line where they read those. `painted` is fit to be shown as it is. */
+  async answer({ painted, json }: { readonly painted: string; readonly json: object }): Promise<void> {
+    if (this.options.json) await this.json(json)
+    else this.say(painted)
+  }
+
   /** A failure that is not the end. */
   fail(message: string): void {
     process.stderr.write(`${this.paint.red('error:')} ${message.replaceAll('\n', ' ')}\n`)

@@ -25,9 +25,12 @@ export interface ReadEdits<Edit> {
   readonly problems: readonly string[]
 }
 
-const SEARCH = /^<{5,9} ?SEARCH>?\s*$/
+const SEARCH = /^([ \t]*)(<{5,9}) ?SEARCH>?:?[ \t]*(\S.*)?$/i
 const DIVIDER = /^={5,9}\s*$/
-const REPLACE = /^>{5,9} ?REPLACE\s*$/
+const REPLACE = /^>{5,9} ?REPLACE\s*$/i
+/** What is meant as the beginning of a block and written in another way. */
+const ALMOST = /^\s*[<-]{3,}\s*(SEARCH|ORIGINAL|OLD)\b/i
+const UNIFIED = /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/
 const FENCE = /^\s*(`{3,}|~{3,})\s*([^`]*)$/
 /** Lines above a block in which its path may stand. */
 const LINES_ABOVE = 3
@@ -40,43 +43,72 @@ export function readEditBlocks(reply: string, known: readonly string[] = []): Re
   let [at, behind] = [0, 0]
   let last: string | undefined
   while (at < lines.length) {
-    if (!SEARCH.test(lines[at]!)) {
+    const [opening, indent = '', angles = '', rest = ''] = SEARCH.exec(lines[at]!) ?? []
+    const named = pathIn(rest, known)
+    if (opening === undefined || (rest !== '' && named === undefined)) {
+      if (ALMOST.test(lines[at]!))
+        problems.push(
+          `line ${at + 1}: expected ${MARKERS.search} alone on the line, found ${lines[at]!.trim()}`,
+        )
       at++
       continue
     }
     const begin = at
-    const path = pathAbove(lines.slice(behind, begin), known) ?? last
+    const path = named ?? pathAbove(lines.slice(behind, begin), known) ?? last
     last = path
-    const divider = nextMarker(lines, begin + 1)
-    if (divider === undefined || !DIVIDER.test(lines[divider]!)) {
-      problems.push(
-        `line ${begin + 1}: expected ${MARKERS.divider} behind the lines to search, found ${shown(lines, divider)}`,
-      )
-      at = behind = divider ?? lines.length
-      continue
-    }
-    const end = nextMarker(lines, divider + 1)
-    if (end !== undefined && !REPLACE.test(lines[end]!)) {
-      problems.push(
-        `line ${begin + 1}: expected ${MARKERS.replace} behind the new lines, found ${shown(lines, end)}`,
-      )
-      // A second divider belongs to the same block; another block stands for itself.
-      at = behind = SEARCH.test(lines[end]!) ? end : end + 1
-      continue
-    }
-    at = behind = end === undefined ? lines.length : end + 1
-    if (path === undefined)
+    const body = new Body(lines, begin, indent, angles.length)
+    at = behind = body.next
+    if (body.problem !== undefined) problems.push(`line ${begin + 1}: ${body.problem}`)
+    else if (path === undefined)
       problems.push(`line ${begin + 1}: expected the path of a file above the block, found none`)
-    else
-      edits.push({
-        path,
-        search: lines.slice(begin + 1, divider),
-        replace: end === undefined ? withoutEnd(lines.slice(divider + 1)) : lines.slice(divider + 1, end),
-        unclosed: end === undefined,
-        line: begin + 1,
-      })
+    else {
+      const { search, replace, unclosed } = body
+      edits.push({ path, search, replace, unclosed, line: begin + 1 })
+    }
   }
+  const unified = lines.findIndex(line => UNIFIED.test(line))
+  if (edits.length === 0 && problems.length === 0 && unified >= 0)
+    problems.push(`line ${unified + 1}: expected an edit block, found a unified diff`)
   return { edits, problems }
+}
+
+/** A block behind the line that opens it. */
+class Body {
+  readonly search: readonly string[] = []
+  readonly replace: readonly string[] = []
+  readonly unclosed: boolean = false
+  readonly problem: string | undefined
+  /** The line to go on at. */
+  readonly next: number
+
+  /** The markers have the indentation of the first one; what else has it, has it from there too. */
+  constructor(lines: readonly string[], begin: number, indent: string, length: number) {
+    const bare = (line: string) => (line.startsWith(indent) ? line.slice(indent.length) : line)
+    const dividers: number[] = []
+    let end = begin + 1
+    for (; end < lines.length; end++) {
+      const line = bare(lines[end]!)
+      if (SEARCH.exec(line)?.[1] === '' || REPLACE.test(line)) break
+      if (DIVIDER.test(line)) dividers.push(end)
+    }
+    const closed = end < lines.length && REPLACE.test(bare(lines[end]!))
+    this.next = closed ? end + 1 : end
+    // Other rows of equal signs may be text: a headline's.
+    const alike = dividers.filter(at => bare(lines[at]!).trimEnd().length === length)
+    const [divider, second] = alike.length > 0 ? alike : dividers
+    if (divider === undefined)
+      this.problem = `expected ${MARKERS.divider} behind the lines to search, found ${shown(lines, end)}`
+    else if (second !== undefined)
+      this.problem = `expected ${MARKERS.replace} behind the new lines, found ${shown(lines, second)}`
+    else if (!closed && end < lines.length)
+      this.problem = `expected ${MARKERS.replace} behind the new lines, found ${shown(lines, end)}`
+    else {
+      const made = lines.slice(divider + 1, end).map(bare)
+      this.search = lines.slice(begin + 1, divider).map(bare)
+      this.replace = closed ? made : withoutEnd(made)
+      this.unclosed = !closed
+    }
+  }
 }
 
 /** The whole files of a reply: a path, then a fenced block, which a longer fence may hold. A later one of the same path counts. */
@@ -88,16 +120,16 @@ export function readWholeFiles(reply: string, known: readonly string[] = []): Re
   for (let at = 0; at < lines.length; at++) {
     const [, fence, info = ''] = FENCE.exec(lines[at]!) ?? []
     if (fence === undefined) continue
-    const path = pathIn(info.trim().split(/\s+/).at(-1)!, known) ?? pathAbove(lines.slice(behind, at), known)
-    const closing = lines.findIndex((line, i) => i > at && closes(line, fence))
-    const end = closing < 0 ? lines.length : closing
-    // A block without a path is an example, not a file.
-    if (path !== undefined && closing < 0)
+    const path = pathInInfo(info, known) ?? pathAbove(lines.slice(behind, at), known)
+    let end = at + 1
+    while (end < lines.length && !closes(lines[end]!, fence)) end++
+    const content = lines.slice(at + 1, end)
+    // A fence without a path holds an example, one with edit blocks no file.
+    const isFile = path !== undefined && !content.some(line => SEARCH.test(line))
+    if (isFile && end === lines.length)
       problems.push(`line ${at + 1}: the reply ends before ${path} is closed; it is not taken`)
-    else if (path !== undefined) {
-      const content = lines.slice(at + 1, end)
+    else if (isFile)
       edits.set(path, { path, text: content.length === 0 ? '' : `${content.join('\n')}\n`, line: at + 1 })
-    }
     at = end
     behind = end + 1
   }
@@ -109,13 +141,6 @@ function closes(line: string, fence: string): boolean {
   return other !== undefined && info === '' && other[0] === fence[0] && other.length >= fence.length
 }
 
-/** Lines that markers begin, from `from` on. */
-function nextMarker(lines: readonly string[], from: number): number | undefined {
-  for (let at = from; at < lines.length; at++)
-    if (SEARCH.test(lines[at]!) || DIVIDER.test(lines[at]!) || REPLACE.test(lines[at]!)) return at
-  return undefined
-}
-
 /** The path in the last lines before a block: fences and empty lines do not count, prose is none. */
 function pathAbove(lines: readonly string[], known: readonly string[]): string | undefined {
   let left = LINES_ABOVE
@@ -123,23 +148,33 @@ function pathAbove(lines: readonly string[], known: readonly string[]): string |
     const line = lines[at]!
     if (line.trim() === '') continue
     const [, fence, info = ''] = FENCE.exec(line) ?? []
-    const path = pathIn(fence === undefined ? line : info.trim().split(/\s+/).at(-1)!, known)
+    const path = fence === undefined ? pathIn(line, known) : pathInInfo(info, known)
     if (path !== undefined) return path
-    left--
+    if (fence === undefined) left--
   }
   return undefined
 }
 
+/** What a fence says behind its language: `ts src/a.ts`, `ts:src/a.ts`, `title="src/a.ts"`. */
+function pathInInfo(info: string, known: readonly string[]): string | undefined {
+  const word = info.trim().split(/\s+/).at(-1)!
+  return pathIn(word.replace(/^[\w+-]{2,}[:=]/, ''), known)
+}
+
 /** A path alone on a line, without what models put around it; undefined where the line says something else. */
 function pathIn(line: string, known: readonly string[]): string | undefined {
+  if (known.includes(line.trim())) return line.trim()
   const bare = line
     .trim()
-    .replace(/^(?:[#*>\-+`"'\s]|\d+\.\s)+|[*`"':\s]+$/g, '')
+    .replace(/^(?:[#*>\-+`"'\s]|\/\/\s|\d+\.\s)+|[*`"':\s]+$/g, '')
     .replace(/^(?:file(?:name)?|path|edit|create|update)\s*:?\s+[`"'*]*/i, '')
     .replace(/^@/, '')
+    .replace(/[*`"':\s]*\((?:new|new file|modified|updated|created|edited)\)[*`"':\s]*$/i, '')
     .replace(/[*`"':\s]+$/, '')
   if (known.includes(bare)) return bare
-  return /^[^\s<>|?*]+$/.test(bare) && /[./\\]/.test(bare) && /[\p{L}\p{N}_]/u.test(bare) ? bare : undefined
+  // No path ends in a dot, sentences do.
+  const path = bare.replace(/[.,;!?]+$/, '')
+  return /^[^\s<>|?*]+$/.test(path) && /[./\\]/.test(path) && /[\p{L}\p{N}_]/u.test(path) ? path : undefined
 }
 
 /** Without a fence and empty lines that follow a block whose last marker is missing. */
@@ -149,6 +184,6 @@ function withoutEnd(lines: readonly string[]): readonly string[] {
   return lines.slice(0, end)
 }
 
-function shown(lines: readonly string[], at: number | undefined): string {
-  return at === undefined ? 'the end of the reply' : `${lines[at]!.trim()} in line ${at + 1}`
+function shown(lines: readonly string[], at: number): string {
+  return at === lines.length ? 'the end of the reply' : `${lines[at]!.trim()} in line ${at + 1}`
 }

@@ -2,24 +2,31 @@
 
 /** Files of which a change is asked for: they hold secrets, or say what runs on machines. */
 const sensitive: readonly [pattern: RegExp, what: string][] = [
-  [/^\.git$/i, 'belongs to git'],
+  // Windows has a short name for long ones, NTFS streams of folders.
+  [/^(\.git|git~\d+)$/i, 'belongs to git'],
   [/^\.(gitattributes|gitmodules|gitconfig)$/i, 'tells git what to run'],
-  [/^\.(husky|githooks|hooks)$/i, 'holds hooks that run by themselves'],
-  [/^\.(github|gitlab|circleci|buildkite|woodpecker)$/i, 'says what runs in CI'],
   [
-    /^(\.gitlab-ci\.ya?ml|\.travis\.ya?ml|azure-pipelines\.ya?ml|bitbucket-pipelines\.ya?ml|jenkinsfile|\.drone\.ya?ml|\.ci)$/i,
+    /^(\.(husky|githooks|hooks)|\.pre-commit-config\.ya?ml|\.?lefthook(-local)?\.(ya?ml|toml|json))$/i,
+    'holds hooks that run by themselves',
+  ],
+  [
+    /^\.(github|gitlab|gitea|forgejo|circleci|buildkite|woodpecker|semaphore|teamcity|ci)$/i,
     'says what runs in CI',
   ],
-  [/^\.(vscode|idea|devcontainer)$/i, 'says what an editor runs'],
   [
-    /^(\.bashrc|\.zshrc|\.profile|\.bash_profile|\.envrc|\.npmrc|\.yarnrc(\.yml)?|\.pypirc|\.netrc)$/i,
+    /^(\.(gitlab-ci|travis|drone|cirrus|woodpecker|appveyor)\.ya?ml|(azure-pipelines|bitbucket-pipelines|appveyor|cloudbuild|codemagic|buildspec)\.ya?ml|jenkinsfile(\..*)?)$/i,
+    'says what runs in CI',
+  ],
+  [/^\.(vscode|vs|idea|zed|fleet|devcontainer|cursor|claude)$/i, 'says what an editor runs'],
+  [
+    /^(\.(bashrc|bash_(profile|login|logout|aliases)|zshrc|zshenv|zprofile|zlogin|profile|cshrc|inputrc|vimrc|exrc|gdbinit|lldbinit|envrc|npmrc|yarnrc(\.yml)?|pnpmfile\.cjs|pypirc|netrc|curlrc|wgetrc))$/i,
     'is read by programs at their start',
   ],
 ]
 
 /** Names of files and folders that keep secrets. */
 export const secret =
-  /^(\.env(\..*)?|\.(ssh|gnupg|aws|azure|kube|docker)|\.(netrc|npmrc|pypirc|htpasswd|pgpass)|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|kdbx|keystore|jks)|.*credentials.*|secrets?(\..*)?)$/i
+  /^(\.env.*|.*\.env|\.(ssh|gnupg|aws|azure|kube|docker|vault)|\.(netrc|npmrc|pypirc|htpasswd|pgpass|my\.cnf|dockercfg|vault-token)|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|authorized_keys|.*\.(pem|key|p12|pfx|p8|ppk|asc|gpg|kdbx|keystore|jks|tfvars|tfstate)|.*credentials.*|service[-_]?account.*\.json|secrets?(\..*)?)$/i
 
 /** Names that Windows takes for devices, whatever their ending. */
 const device = /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?$/i
@@ -30,8 +37,7 @@ const [MOST, MOST_PART] = [1024, 255]
 export function badEditPath(path: string): string | undefined {
   if (path === '') return 'it is empty'
   if (path.length > MOST) return `it has ${path.length} letters, more than ${MOST}`
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
-  if (/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/.test(path))
+  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u.test(path))
     return 'it has characters that are not shown'
   if (/^[A-Za-z]:/.test(path)) return 'it names a drive'
   if (/^[/\\]/.test(path) || path.startsWith('~')) return 'it does not begin in this folder'

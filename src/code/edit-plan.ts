@@ -1,5 +1,7 @@
 // What edits would make of files: each file's edits are tried in their order on its text, and all of them count or none.
 import type { EditBlock, WholeFile } from './edit-block.ts'
+import { leftOut } from './elision.ts'
+import { lineChanges, type Piece } from './line-changes.ts'
 import { findMatch } from './match.ts'
 import { nearestLines } from './nearest.ts'
 import { joinLines, replaceLines, splitLines, type TextLines } from './text-lines.ts'
@@ -26,7 +28,8 @@ export interface RejectedEdit {
 /** A file as it is: its text, nothing, or why it may not be edited. */
 export type CurrentFile =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'missing' }
+  /** `likely`: files of that name elsewhere. */
+  | { readonly kind: 'missing'; readonly likely?: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
 
 export type FilePlan =
@@ -38,14 +41,16 @@ export function planBlocks(file: CurrentFile, blocks: readonly EditBlock[]): Fil
   const [{ path }] = blocks as [EditBlock]
   if (file.kind === 'refused') return refused(blocks, file.reason)
   const before = file.kind === 'text' ? file.text : undefined
+  const usual = before === undefined ? undefined : splitLines(before).usual
   let text = before
   const notes: string[] = []
   const rejected: RejectedEdit[] = []
   for (const block of blocks) {
-    const made = applyBlock(text, block)
+    const made = applyBlock(text, block, usual, file.kind === 'missing' ? file.likely : undefined)
     if ('reason' in made) rejected.push({ path, line: block.line, ...made })
     else {
-      text = made.text
+      // What is emptied or taken away and made anew is written as it was.
+      text = before && made.text && !text ? likeBefore(before, made.text) : made.text
       notes.push(made.how)
       if (block.unclosed) notes.push('the last marker was missing')
     }
@@ -58,6 +63,8 @@ export function planBlocks(file: CurrentFile, blocks: readonly EditBlock[]): Fil
 export function planWhole(file: CurrentFile, { path, text, line }: WholeFile): FilePlan {
   if (file.kind === 'refused') return refused([{ path, line }], file.reason)
   const before = file.kind === 'text' ? file.text : undefined
+  const elided = leftOut(text.split('\n'), before === undefined ? [] : splitLines(before).lines)
+  if (elided !== undefined) return refused([{ path, line }], leavesOut(elided))
   const after = before === undefined ? text : likeBefore(before, text)
   if (before === after) return refused([{ path, line }], 'nothing would change')
   return { change: { path, before, after, notes: ['written whole'] }, rejected: [] }
@@ -71,16 +78,23 @@ type Applied =
   | { readonly text: string | undefined; readonly how: string }
   | { readonly reason: string; readonly nearest?: string }
 
-function applyBlock(text: string | undefined, { search, replace }: EditBlock): Applied {
+function applyBlock(
+  text: string | undefined,
+  { search, replace }: EditBlock,
+  usual: string | undefined,
+  likely: readonly string[] = [],
+): Applied {
   if (search.every(line => line.trim() === '')) {
-    if (text === undefined)
-      return { text: replace.length === 0 ? '' : `${replace.join('\n')}\n`, how: 'new file' }
-    if (text !== '')
+    if (text !== undefined && text !== '')
       return { reason: 'the file exists; an empty SEARCH part makes a new one and would lose what it holds' }
-    return { text: `${replace.join('\n')}\n`, how: 'empty file' }
+    const made = replace.length === 0 ? '' : `${replace.join('\n')}\n`
+    return { text: made, how: text === undefined ? 'new file' : 'empty file' }
   }
-  if (text === undefined) return { reason: 'there is no such file; an empty SEARCH part makes a new one' }
-  const file = splitLines(text)
+  if (text === undefined) {
+    const other = likely.length > 0 ? ` (there is ${likely.join(', ')})` : ''
+    return { reason: `there is no such file${other}; an empty SEARCH part makes a new one` }
+  }
+  const file = splitLines(text, usual)
   const match = findMatch(file.lines, search, replace)
   if (match.kind === 'ambiguous')
     return {
@@ -88,11 +102,20 @@ function applyBlock(text: string | undefined, { search, replace }: EditBlock): A
     }
   if (match.kind === 'missing') return missing(file, search, replace)
   // A block that takes all lines away takes the file away.
-  if (replace.length === 0 && match.pieces[0]!.end - match.pieces[0]!.start === file.lines.length)
+  if (replace.length === 0 && match.end - match.start === file.lines.length)
     return { text: undefined, how: 'deletes the file' }
-  let made = file
-  for (const { start, end, lines } of match.pieces.toReversed()) made = replaceLines(made, start, end, lines)
-  return { text: joinLines(made), how: match.how }
+  const lines = match.pieces.flatMap(({ lines }) => lines)
+  const elided = leftOut(lines, file.lines)
+  if (elided !== undefined) return { reason: leavesOut(elided) }
+  return { text: joinLines(replaced(file, match.pieces)), how: match.how }
+}
+
+function replaced(text: TextLines, pieces: readonly Piece[]): TextLines {
+  return pieces.reduceRight((made, { start, end, lines }) => replaceLines(made, start, end, lines), text)
+}
+
+function leavesOut(line: string): string {
+  return `the new lines leave some out (${line.trim()}); write all of them`
 }
 
 function missing(file: TextLines, search: readonly string[], replace: readonly string[]): Applied {
@@ -108,7 +131,7 @@ function missing(file: TextLines, search: readonly string[], replace: readonly s
 /** A text written anew with the line endings and the mark of the one it stands for, and without a last line feed where that had none. */
 function likeBefore(before: string, text: string): string {
   const old = splitLines(before)
-  return joinLines(replaceLines(old, 0, old.lines.length, splitLines(text).lines))
+  return joinLines(replaced(old, lineChanges(old.lines, splitLines(text).lines)))
 }
 
 function listed(numbers: readonly number[]): string {

@@ -1,17 +1,19 @@
 // Where the lines that a block searches stand in a file. Several readings are tried, strict ones first; the first one that finds
 // anything decides, and it has to find one place: what stands there twice is told, never chosen from.
+import { isElision } from './elision.ts'
+import { lineChanges, type Piece } from './line-changes.ts'
 
 export type Match =
-  | { readonly kind: 'found'; readonly pieces: readonly Piece[]; readonly how: string }
+  /** `[start, end)`: the lines that were found; `pieces`: what is to change there. */
+  | (Found & { readonly kind: 'found'; readonly how: string })
   /** Lines of the places, from 1. */
   | { readonly kind: 'ambiguous'; readonly lines: readonly number[] }
   | { readonly kind: 'missing' }
 
-/** Lines `[start, end)` of the file and what is to stand there. */
-export interface Piece {
+interface Found {
   readonly start: number
   readonly end: number
-  readonly lines: readonly string[]
+  readonly pieces: readonly Piece[]
 }
 
 /** Places of lines that begin alike but differ in their indentation which are looked at. */
@@ -23,7 +25,10 @@ export function findMatch(
   search: readonly string[],
   replace: readonly string[],
 ): Match {
-  for (const reading of [exact, trailingSpace, indentation, punctuation, withoutFences, elisions]) {
+  for (const reading of [
+    ...[exact, trailingSpace, indentation, punctuation],
+    ...[withoutFences, withoutEmptyEdges, elisions],
+  ]) {
     const match = reading(file, search, replace)
     if (match.kind !== 'missing') return match
   }
@@ -40,23 +45,39 @@ const punctuation = comparing(folded, 'but for Unicode punctuation')
 function comparing(key: (line: string) => string, how: string): Reading {
   return (file, search, replace) => {
     const starts = occurrences(file.map(key), search.map(key))
-    return single(starts, start => [{ start, end: start + search.length, lines: replace }], how)
+    return single(starts, search.length, start => changesAt(start, search, replace), how)
   }
 }
 
 /** The same lines, all of them further to the right or to the left. */
 const indentation: Reading = (file, search, replace) => {
-  const candidates = occurrences(file.map(trimmed), search.map(trimmed)).slice(0, MOST_PLACES)
+  const all = occurrences(file.map(trimmed), search.map(trimmed))
+  const candidates = all.slice(0, MOST_PLACES)
   const shifts = new Map(candidates.map(start => [start, shiftAt(file, search, start)]))
   const starts = candidates.filter(start => shifts.get(start) !== undefined)
   const shift = shifts.get(starts[0] ?? -1)
   if (shift === undefined) return { kind: 'missing' }
+  // There may be more among those that are not looked at.
+  if (all.length > candidates.length) return { kind: 'ambiguous', lines: all.map(at => at + 1) }
   const { added, removed } = shift
-  const moved = replace.map(line =>
-    line.trim() === '' ? line : line.startsWith(removed) ? added + line.slice(removed.length) : line,
-  )
+  const moved = (line: string) =>
+    line.trim() === '' ? line : line.startsWith(removed) ? added + line.slice(removed.length) : line
   const how = `indent-shifted ${added === '' ? `-${removed.length}` : `+${added.length}`}`
-  return single(starts, start => [{ start, end: start + search.length, lines: moved }], how)
+  return single(starts, search.length, start => changesAt(start, search, replace, moved), how)
+}
+
+/** Only what differs is put there: lines that are searched and written again stay as the file has them. `made` is what others become. */
+function changesAt(
+  start: number,
+  search: readonly string[],
+  replace: readonly string[],
+  made = (line: string) => line,
+): Piece[] {
+  return lineChanges(search, replace).map(({ start: from, end, lines }) => ({
+    start: start + from,
+    end: start + end,
+    lines: lines.map(made),
+  }))
 }
 
 /** What all lines have more, or less, at their beginnings; undefined where they do not agree. */
@@ -93,12 +114,24 @@ function unfenced(lines: readonly string[]): readonly string[] | undefined {
   return fenced && inner.some(line => line.trim() !== '') ? inner : undefined
 }
 
+/** Empty lines that a block begins or ends with may be none of the file's. */
+const withoutEmptyEdges: Reading = (file, search, replace) => {
+  const inner = withoutEmpty(search)
+  return inner.length === search.length ? { kind: 'missing' } : findMatch(file, inner, withoutEmpty(replace))
+}
+
+function withoutEmpty(lines: readonly string[]): readonly string[] {
+  const says = (line: string) => line.trim() !== ''
+  const start = lines.findIndex(says)
+  return start < 0 ? [] : lines.slice(start, lines.findLastIndex(says) + 1)
+}
+
 /** `...` stands for lines that stay; what is between must stand in the file once, one behind the other. */
 const elisions: Reading = (file, search, replace) => {
   const [old, made] = [cut(search), cut(replace)]
   if (old.length < 2 || old.length !== made.length) return { kind: 'missing' }
   const pieces: Piece[] = []
-  let from = 0
+  let [first, from] = [-1, 0]
   for (const [i, part] of old.entries()) {
     if (!part.some(line => line.trim() !== '')) {
       // Nothing to find before the first dots or behind the last ones: nothing may be put there either.
@@ -107,28 +140,34 @@ const elisions: Reading = (file, search, replace) => {
     }
     const match = trailingSpace(file, part, made[i]!)
     if (match.kind !== 'found') return match
-    const [piece] = match.pieces
-    if (piece!.start < from) return { kind: 'missing' }
-    from = piece!.end
-    pieces.push(piece!)
+    if (match.start < from) return { kind: 'missing' }
+    if (first < 0) first = match.start
+    from = match.end
+    pieces.push(...match.pieces)
   }
-  return pieces.length === 0 ? { kind: 'missing' } : { kind: 'found', pieces, how: 'around left out lines' }
+  if (first < 0) return { kind: 'missing' }
+  return { kind: 'found', start: first, end: from, pieces, how: 'around left out lines' }
 }
 
 function cut(lines: readonly string[]): string[][] {
   const parts: string[][] = [[]]
   for (const line of lines) {
-    if (/^\s*(\/\/|#|--|\/\*|<!--)?\s*(\.{3}|…)\s*(\*\/|-->)?\s*$/.test(line)) parts.push([])
+    if (isElision(line)) parts.push([])
     else parts.at(-1)!.push(line)
   }
   return parts
 }
 
-function single(starts: readonly number[], pieces: (start: number) => Piece[], how: string): Match {
+function single(
+  starts: readonly number[],
+  length: number,
+  pieces: (start: number) => Piece[],
+  how: string,
+): Match {
   const [start] = starts
   if (start === undefined) return { kind: 'missing' }
   if (starts.length > 1) return { kind: 'ambiguous', lines: starts.map(at => at + 1) }
-  return { kind: 'found', pieces: pieces(start), how }
+  return { kind: 'found', start, end: start + length, pieces: pieces(start), how }
 }
 
 /** Where `search` begins in `file`, in time that grows with their lengths alone (Knuth, Morris and Pratt). */

@@ -1,5 +1,6 @@
 // `@path` and `@path:10-50` in a message: the files that it speaks of, put into it where models look for them.
 import { secret } from './edit-path.ts'
+import { decoded } from './text-lines.ts'
 
 /** What a path leads to. */
 export type FoundPath =
@@ -65,6 +66,8 @@ export class FileReferences {
   readonly #shown = new Map<string, string>()
   /** Whole texts by the paths under which files lie, as they were when something of them was shown. */
   readonly #seen = new Map<string, string>()
+  /** Paths as messages write them, and where they lead. */
+  readonly #names = new Map<string, string>()
 
   /** `confirm` is asked about what is out of the ordinary: a secret, a large file, one outside of the project. */
   constructor(files: ProjectFiles, confirm: (question: string) => Promise<boolean>) {
@@ -102,6 +105,31 @@ export class FileReferences {
     return this.#seen
   }
 
+  /** Files of the project as messages call them, and the paths under which they lie. */
+  get names(): ReadonlyMap<string, string> {
+    return this.#names
+  }
+
+  /** Whether the conversation holds all of a file, and not only lines of it. */
+  holds(path: string): boolean {
+    return (
+      this.#shown.has(path) || [...this.#names].some(([name, real]) => real === path && this.#shown.has(name))
+    )
+  }
+
+  /** A file that was shown before, as it is by now, for a message to begin with; undefined where it can no longer be shown. */
+  async again(path: string): Promise<string | undefined> {
+    const found = await this.#files.find(path)
+    if (!this.#seen.has(path) || found.kind !== 'file' || !found.inside || found.size > LARGEST)
+      return undefined
+    const text = decoded(await found.read())
+    if (text === undefined) return undefined
+    this.#seen.set(path, text)
+    const content = withoutMark(text)
+    this.#shown.set(path, content)
+    return block(path, content)
+  }
+
   /** Takes note of what the model itself made of a file; undefined: it is gone. */
   changed(path: string, text: string | undefined): void {
     if (text === undefined) this.#seen.delete(path)
@@ -126,8 +154,11 @@ export class FileReferences {
         return { reason: `it ${concern}` }
     const text = decoded(await found.read())
     if (text === undefined) return { reason: 'it is no text' }
-    const shown = range(text, reference)
-    if (typeof shown === 'string' && found.inside) this.#seen.set(found.path, text)
+    const shown = range(withoutMark(text), reference)
+    if (typeof shown === 'string' && found.inside) {
+      this.#seen.set(found.path, text)
+      this.#names.set(path, found.path)
+    }
     return shown
   }
 }
@@ -145,14 +176,9 @@ function concerns(file: Extract<FoundPath, { kind: 'file' }>): string[] {
   ]
 }
 
-/** The text of a file; undefined if it is none. */
-function decoded(bytes: Uint8Array): string | undefined {
-  if (bytes.subarray(0, 8192).includes(0)) return undefined
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
+/** Files begin with a mark that is no text to a model. */
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 function range(text: string, { first, last }: Reference): string | { readonly reason: string } {

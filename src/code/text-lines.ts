@@ -6,9 +6,22 @@ export interface TextLines {
   readonly lines: readonly string[]
   /** `\n`, `\r\n` or `\r` of each line; the last one may have none. */
   readonly endings: readonly string[]
+  /** What new lines end in. */
+  readonly usual: string
 }
 
-export function splitLines(text: string): TextLines {
+/** The text of a file, its mark included; undefined for what is no UTF-8, or has zero bytes. */
+export function decoded(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** `usual`: where what the text was before says it better. Default: as most of its lines end. */
+export function splitLines(text: string, usual?: string): TextLines {
   const mark = text.startsWith('\ufeff') ? '\ufeff' : ''
   const lines: string[] = []
   const endings: string[] = []
@@ -17,7 +30,7 @@ export function splitLines(text: string): TextLines {
     lines.push(line!)
     endings.push(ending!)
   }
-  return { mark, lines, endings }
+  return { mark, lines, endings, usual: usual ?? usualEnding(endings) }
 }
 
 export function joinLines({ mark, lines, endings }: TextLines): string {
@@ -31,19 +44,18 @@ export function replaceLines(
   end: number,
   made: readonly string[],
 ): TextLines {
-  const usual = usualEnding(text.endings)
+  const { mark, usual } = text
   const replaced = text.endings.slice(start, end)
   const open = end === text.lines.length && (text.endings.at(-1) ?? usual) === ''
   const endings = made.map((_, i) => {
-    if (open && i === made.length - 1) return ''
     // Lines that stand for others one by one end as they did.
     return (replaced.length === made.length && replaced[i]) || usual
   })
-  return {
-    mark: text.mark,
-    lines: text.lines.toSpliced(start, end - start, ...made),
-    endings: text.endings.toSpliced(start, end - start, ...endings),
-  }
+  const all = text.endings.toSpliced(start, end - start, ...endings)
+  // Lines behind the last one give it an end.
+  if (open && start > 0 && made.length > 0) all[start - 1] ||= usual
+  if (open && all.length > 0) all[all.length - 1] = ''
+  return { mark, usual, lines: text.lines.toSpliced(start, end - start, ...made), endings: all }
 }
 
 function usualEnding(endings: readonly string[]): string {

@@ -34,19 +34,33 @@ export function unifiedDiff(path: string, before: string | undefined, after: str
   })
   const lines: DiffLine[] = patch
     ? patch.hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines }) => [
-        { kind: 'range' as const, text: `@@ -${oldStart},${oldLines} +${newStart},${newLines} @@` },
+        { kind: 'range' as const, text: `@@ -${range(oldStart, oldLines)} +${range(newStart, newLines)} @@` },
         ...lines.map(text => ({ kind: kinds[text[0] as '+'] ?? ('same' as const), text })),
       ])
-    : [...replaced(before, '-'), ...replaced(after, '+')]
+    : replaced(before ?? '', after ?? '')
   const count = (kind: DiffLine['kind']) => lines.filter(line => line.kind === kind).length
   return { lines: [...header, ...lines], added: count('added'), removed: count('removed') }
 }
 
-/** All lines of a text, as gone or new ones. */
-function replaced(text: string | undefined, sign: '+' | '-'): DiffLine[] {
-  if (!text) return []
-  return text
-    .replace(/\n$/, '')
-    .split('\n')
-    .map(line => ({ kind: kinds[sign], text: sign + line }))
+/** Nothing begins behind the line before. */
+function range(start: number, count: number): string {
+  return `${count === 0 ? start - 1 : start},${count}`
+}
+
+/** All lines gone and new ones in their place. */
+function replaced(before: string, after: string): DiffLine[] {
+  const [old, made] = [signed(before, '-'), signed(after, '+')]
+  const count = (lines: readonly DiffLine[]) => lines.filter(({ kind }) => kind !== 'same').length
+  const where = `@@ -${range(1, count(old))} +${range(1, count(made))} @@`
+  return [{ kind: 'range', text: where }, ...old, ...made]
+}
+
+function signed(text: string, sign: '+' | '-'): DiffLine[] {
+  const lines = text.split('\n')
+  const open = lines.pop()!
+  const all: DiffLine[] = [...lines, ...(open === '' ? [] : [open])].map(line => ({
+    kind: kinds[sign],
+    text: sign + line,
+  }))
+  return open === '' ? all : [...all, { kind: 'same', text: '\\ No newline at end of file' }]
 }

@@ -7,6 +7,6 @@ export interface Constraint {
   allowed(): TokenMask | undefined
   /** Takes note of an id that was drawn or put in. Ids that were not allowed end the constraint's say. */
   accept(id: number): void
-  /** Ids that are likely to follow, as far as can be told without the model: worth computing in one step. */
-  draft?(): readonly number[]
+  /** At most `most` ids that are likely to follow, as far as can be told without the model: worth computing in one step. */
+  draft?(most: number): readonly number[]
 }

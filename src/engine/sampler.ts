@@ -64,8 +64,11 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
     distribution(logits, history, mask) {
       if (logits.rows !== 1)
         throw new InvalidOptionError(`sampler: expected one row of logits, found ${logits.rows}`)
-      let { ids, values } = { ids: logits.ids ?? range(logits.width), values: logits.values }
-      if (mask) ({ ids, values } = masked(ids, values, mask))
+      if (mask && o.temperature === 0 && !penalized && !logits.ids)
+        return { ids: Int32Array.of(bestAllowed(logits.values, mask)), probabilities: Float64Array.of(1) }
+      let { ids, values } = mask
+        ? masked(logits, mask)
+        : { ids: logits.ids ?? range(logits.width), values: logits.values }
       if (penalized) values = penalize(ids, values, history, o)
       if (o.temperature === 0) {
         const best = pick(ids, values, bestIndices(values, 1))
@@ -122,13 +125,69 @@ function check(name: string, value: number, least: number, most: number): void {
 }
 
 function range(length: number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => i)
+  const ids = new Int32Array(length)
+  for (let i = 0; i < length; i++) ids[i] = i
+  return ids
 }
 
-function masked(ids: Int32Array, values: Float32Array, mask: TokenMask) {
-  const kept = range(ids.length).filter(i => (mask[ids[i]! >> 5]! >>> (ids[i]! & 31)) & 1)
-  if (kept.length === 0) throw new InvalidOptionError('sampler: the mask allows no token')
-  return pick(ids, values, kept)
+/** The only id that a mask allows; undefined where it allows several, or none. */
+export function onlyAllowed(mask: TokenMask): number | undefined {
+  let only: number | undefined
+  for (let at = 0; at < mask.length; at++) {
+    const word = mask[at]!
+    if (word === 0) continue
+    if (only !== undefined || (word & (word - 1)) !== 0) return undefined
+    only = 32 * at + lowestBit(word)
+  }
+  return only
+}
+
+/** The best allowed id, the lowest of equals: as sorting would tell, without any array. */
+function bestAllowed(values: Float32Array, mask: TokenMask): number {
+  let [best, greatest, any] = [-1, -Infinity, false]
+  for (let at = 0; at < mask.length && 32 * at < values.length; at++)
+    for (let word = mask[at]!; word !== 0; word &= word - 1) {
+      const id = 32 * at + lowestBit(word)
+      if (id >= values.length) break
+      any = true
+      const value = values[id]!
+      if (value > greatest || (best < 0 && value === greatest)) [best, greatest] = [id, value]
+    }
+  if (!any) throw nothingAllowed()
+  if (best < 0) throw new ComputationError()
+  return best
+}
+
+/** What a mask leaves of a row. */
+function masked({ ids, values }: Logits, mask: TokenMask): { ids: Int32Array; values: Float32Array } {
+  const kept = ids ? ids.filter(id => (mask[id >> 5]! >>> (id & 31)) & 1) : allowedIds(mask, values.length)
+  if (kept.length === 0) throw nothingAllowed()
+  const left = new Float32Array(kept.length)
+  if (ids) {
+    let count = 0
+    for (let i = 0; count < kept.length; i++) if (ids[i] === kept[count]) left[count++] = values[i]!
+  } else for (let i = 0; i < kept.length; i++) left[i] = values[kept[i]!]!
+  return { ids: kept, values: left }
+}
+
+/** Ids below `end`, in ascending order. */
+function allowedIds(mask: TokenMask, end: number): Int32Array {
+  const ids = new Int32Array(end)
+  let count = 0
+  for (let at = 0; at < mask.length && 32 * at < end; at++)
+    for (let word = mask[at]!; word !== 0; word &= word - 1) {
+      const id = 32 * at + lowestBit(word)
+      if (id < end) ids[count++] = id
+    }
+  return ids.subarray(0, count)
+}
+
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word)
+}
+
+function nothingAllowed(): InvalidOptionError {
+  return new InvalidOptionError('sampler: the mask allows no token')
 }
 
 function pick(ids: Int32Array, values: Float32Array, indices: Int32Array) {
@@ -154,14 +213,16 @@ function penalize(
 
 function softmax(ids: Int32Array, values: Float32Array, temperature: number): Candidates {
   let greatest = -Infinity
-  for (const value of values) if (value > greatest) greatest = value
+  for (let i = 0; i < values.length; i++) if (values[i]! > greatest) greatest = values[i]!
   if (greatest === -Infinity) throw new ComputationError()
-  const weight = (value: number) => {
-    if (value === greatest) return 1
+  const weights = new Float64Array(values.length)
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (value === greatest) weights[i] = 1
     // What is not a number is no candidate.
-    return value < greatest ? Math.exp((value - greatest) / temperature) : 0
+    else if (value < greatest) weights[i] = Math.exp((value - greatest) / temperature)
   }
-  return normalized(ids, Float64Array.from(values, weight))
+  return normalized(ids, weights)
 }
 
 /** The fewest best candidates whose probabilities reach `p` (arXiv:1904.09751). */
@@ -181,11 +242,11 @@ function keepTopP({ ids, probabilities }: Candidates, p: number): Candidates {
 function keepMinP(candidates: Candidates, p: number): Candidates {
   const { probabilities } = candidates
   let greatest = 0
-  for (const probability of probabilities) greatest = Math.max(greatest, probability)
-  return keep(
-    candidates,
-    range(probabilities.length).filter(i => probabilities[i]! >= p * greatest),
-  )
+  for (let i = 0; i < probabilities.length; i++) greatest = Math.max(greatest, probabilities[i]!)
+  const kept = new Int32Array(probabilities.length)
+  let count = 0
+  for (let i = 0; i < probabilities.length; i++) if (probabilities[i]! >= p * greatest) kept[count++] = i
+  return keep(candidates, kept.subarray(0, count))
 }
 
 function keep({ ids, probabilities }: Candidates, indices: Int32Array): Candidates {
@@ -195,10 +256,12 @@ function keep({ ids, probabilities }: Candidates, indices: Int32Array): Candidat
   )
 }
 
+/** Takes the weights for its own. */
 function normalized(ids: Int32Array, weights: Float64Array): Candidates {
   let sum = 0
-  for (const weight of weights) sum += weight
-  return { ids, probabilities: weights.map(weight => weight / sum) }
+  for (let i = 0; i < weights.length; i++) sum += weights[i]!
+  for (let i = 0; i < weights.length; i++) weights[i] = weights[i]! / sum
+  return { ids, probabilities: weights }
 }
 
 /** Uniform numbers in [0, 1): sfc32 (Chris Doty-Humphrey's small fast chaotic generator), seeded by one number. */

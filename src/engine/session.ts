@@ -46,6 +46,10 @@ export class Session {
     return this.#tokens.length
   }
 
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
   /** Tokens that the sequence may have at most. */
   get capacity(): number {
     return this.#engine.maxSeqLen

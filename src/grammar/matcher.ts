@@ -12,13 +12,22 @@ export interface ByteMatcher<State> {
   mayEnd(state: State): boolean
   /** What may follow freely, whatever else may: saves going through all tokens made of it. */
   free?(state: State): FreeText | undefined
+  /** Bytes that the shortest text from here to an end has: what texts of bounded length need. */
+  distance?(state: State): number
 }
 
-/** Every text of at most `most` characters, all of them in this class, may follow. */
-export interface FreeText {
+export interface CharacterClass {
   /** Four words of 32 bits: which of the characters below U+0080. */
   readonly ascii: Uint32Array
   /** Whether all characters from U+0080 on are in the class (false: none of them counts as being in it). */
   readonly beyond: boolean
+}
+
+/** Every text of at most `most` characters, all of them in this class, may follow. */
+export interface FreeText extends CharacterClass {
   readonly most: number
+  /** The greatest distance to an end behind such a text. Default: that of the state itself. */
+  readonly furthest?: number
+  /** The state behind such a text depends on nothing but its number of characters. Default false. */
+  readonly uniform?: boolean
 }

@@ -1,5 +1,5 @@
 // Which tokens may come next: a matcher of bytes taken through the tree of a vocabulary.
-import type { ByteMatcher } from './matcher.ts'
+import type { ByteMatcher, FreeText } from './matcher.ts'
 import type { VocabularyTrie } from './vocabulary-trie.ts'
 
 /** Masks that are kept; of 128,256 tokens each is 16 kB. */
@@ -14,7 +14,7 @@ export class TokenMasks<State> {
   readonly #bytesOf: (id: number) => Uint8Array | undefined
   /** Ids that end a text; the matcher says where they may come. */
   readonly #ends: ReadonlySet<number>
-  readonly #masks = new Map<State, TokenBits>()
+  readonly #masks = new Map<State, Mask>()
 
   constructor(
     trie: VocabularyTrie,
@@ -28,14 +28,25 @@ export class TokenMasks<State> {
     this.#ends = ends
   }
 
-  /** The tokens that may come in this state, those that end the text among them. Not to be changed. */
-  allowed(state: State): TokenBits {
+  /**
+   * The tokens that may come in this state, those that end the text among them. Not to be changed. With `left` tokens to go, only those
+   * behind which the text can still be brought to an end with a token a byte; where there are none, those that are nearest to it.
+   */
+  allowed(state: State, left = Number.POSITIVE_INFINITY): TokenBits {
+    const mask = this.#known(state)
+    if (mask.furthest < left) return mask.bits
+    const within = this.#compute(state, left - 1)
+    const { bits } = within.some ? within : this.#compute(state, within.nearest)
+    return bits
+  }
+
+  #known(state: State): Mask {
     const known = this.#masks.get(state)
     if (known) return known
-    const bits = this.#compute(state)
+    const mask = this.#compute(state, Number.POSITIVE_INFINITY)
     if (this.#masks.size >= KEPT) this.#masks.delete(this.#masks.keys().next().value!)
-    this.#masks.set(state, bits)
-    return bits
+    this.#masks.set(state, mask)
+    return mask
   }
 
   /** The state behind a token, or undefined where it may not come. Tokens that end the text have none behind them. */
@@ -50,38 +61,159 @@ export class TokenMasks<State> {
     return next
   }
 
-  #compute(start: State): TokenBits {
-    const { byte, depth, end, firstToken, tokens, nodes, size } = this.#trie
+  /** `limit`: the greatest distance to an end that is allowed behind a token. */
+  #compute(start: State, limit: number): Mask {
     const matcher = this.#matcher
-    const bits = new Uint32Array((size + 31) >> 5)
-    /** Sets the tokens of the nodes from `from` to before `to`. */
-    const allow = (from: number, to: number) => {
-      for (let i = firstToken[from]!; i < firstToken[to]!; i++) {
-        const id = tokens[i]!
-        bits[id >> 5]! |= 1 << (id & 31)
+    const walk = new Walk(this.#trie, matcher, limit, matcher.mayEnd(start))
+    walk.below(0, start)
+    for (const id of this.#ends) {
+      if (matcher.mayEnd(start)) walk.bits[id >> 5]! |= 1 << (id & 31)
+      else walk.bits[id >> 5]! &= ~(1 << (id & 31))
+    }
+    return walk
+  }
+}
+
+/** One way through the tree, and what it finds. */
+class Walk<State> implements Mask {
+  readonly bits: TokenBits
+  some: boolean
+  furthest = 0
+  nearest = Number.POSITIVE_INFINITY
+  readonly #trie: VocabularyTrie
+  readonly #matcher: ByteMatcher<State>
+  readonly #limit: number
+  /** By depth: the state behind the node of the present path. */
+  readonly #states: State[] = []
+
+  constructor(trie: VocabularyTrie, matcher: ByteMatcher<State>, limit: number, some: boolean) {
+    this.bits = new Uint32Array((trie.size + 31) >> 5)
+    this.#trie = trie
+    this.#matcher = matcher
+    this.#limit = limit
+    this.some = some
+  }
+
+  /** All tokens below a node, behind which there is `state`. */
+  below(node: number, state: State): void {
+    const { depth, end } = this.#trie
+    const free = this.#matcher.free?.(state)
+    if (free && this.#covers(node, state, free))
+      this.#allow(node + 1, end[node]!, this.#furthest(state, free))
+    else if (!(free?.uniform && this.#trie.isLarge(node) && this.#freely(node, state, free))) {
+      this.#states[depth[node]!] = state
+      this.#each(node + 1, end[node]!)
+    }
+  }
+
+  /** The same where much of it is free; false where nothing was done. */
+  #freely(node: number, state: State, free: FreeText): boolean {
+    const { depth, end } = this.#trie
+    const distance = this.#furthest(state, free)
+    if (distance > this.#limit) return false
+    const tokens = this.#trie.tokensOf(node, free)
+    const states = this.#statesBehind(state, free, tokens.further.length)
+    if (states === undefined) return false
+    const mask = tokens.mask(free.most)
+    for (let i = 0; i < mask.length; i++) this.bits[i]! |= mask[i]!
+    this.some = true
+    this.furthest = Math.max(this.furthest, distance)
+    const leave = (first: number, characters: number) => {
+      const before = states[characters]
+      if (before === undefined) return
+      this.#states[depth[first]! - 1] = before
+      this.#each(first, end[first]!)
+    }
+    const { exits, before } = tokens
+    for (let i = 0; i < exits.length; i++) leave(exits[i]!, before[i]!)
+    for (const first of tokens.further[free.most] ?? []) leave(first, free.most)
+    return true
+  }
+
+  /** By number of characters of a free text, up to `longest`: the state behind it. Undefined where it depends on more. */
+  #statesBehind(start: State, free: FreeText, longest: number): State[] | undefined {
+    const matcher = this.#matcher
+    const word = free.ascii.findIndex(bits => bits !== 0)
+    if (word < 0) return undefined
+    const sample = 32 * word + (31 - Math.clz32(free.ascii[word]!))
+    const states = [start]
+    while (states.length <= Math.min(longest, free.most)) {
+      const before = states.at(-1)!
+      const state = matcher.step(before, sample)!
+      states.push(state)
+      if (state === before) while (states.length <= longest) states.push(state)
+      else if (states.length <= free.most) {
+        const next = matcher.free?.(state)
+        if (!next?.uniform || !sameClass(next, free)) return undefined
       }
     }
-    /** By depth: the state behind the node of the present path. */
-    const states: State[] = [start]
-    const free = matcher.free?.(start)
-    for (let node = free && this.#trie.covers(0, free) ? nodes : 1; node < nodes; ) {
-      const state = matcher.step(states[depth[node]! - 1]!, byte[node]!)
+    return states
+  }
+
+  /** The nodes from `node` to before `to`: some that lie side by side, and all below them. */
+  #each(node: number, to: number): void {
+    const { byte, depth, end } = this.#trie
+    const states = this.#states
+    while (node < to) {
+      const state = this.#matcher.step(states[depth[node]! - 1]!, byte[node]!)
       if (state === undefined) {
         node = end[node]!
         continue
       }
-      const text = end[node]! > node + 1 ? matcher.free?.(state) : undefined
-      const next = text && this.#trie.covers(node, text) ? end[node]! : node + 1
-      allow(node, next)
       states[depth[node]!] = state
-      node = next
+      const last = end[node]!
+      const free = last > node + 1 ? this.#matcher.free?.(state) : undefined
+      if (free && this.#covers(node, state, free)) {
+        this.#allow(node, last, this.#furthest(state, free))
+        node = last
+      } else {
+        this.#allow(node, node + 1, this.#distance(state))
+        const done = free?.uniform && this.#trie.isLarge(node) && this.#freely(node, state, free)
+        node = done ? last : node + 1
+      }
     }
-    if (free && this.#trie.covers(0, free)) allow(1, nodes)
-    const ends = matcher.mayEnd(start)
-    for (const id of this.#ends) {
-      if (ends) bits[id >> 5]! |= 1 << (id & 31)
-      else bits[id >> 5]! &= ~(1 << (id & 31))
-    }
-    return bits
   }
+
+  /** Whether all that is below a node may follow. */
+  #covers(node: number, state: State, free: FreeText): boolean {
+    return this.#trie.covers(node, free) && this.#furthest(state, free) <= this.#limit
+  }
+
+  #furthest(state: State, free: FreeText): number {
+    // A character that is cut off may have three bytes to go.
+    return (free.furthest ?? this.#distance(state)) + (free.beyond ? 3 : 0)
+  }
+
+  /** Sets the tokens of the nodes from `from` to before `to`, behind which an end is so far. */
+  #allow(from: number, to: number, distance: number): void {
+    const { firstToken, tokens } = this.#trie
+    const last = firstToken[to]!
+    if (firstToken[from] === last) return
+    if (distance < this.nearest) this.nearest = distance
+    if (distance > this.#limit) return
+    if (distance > this.furthest) this.furthest = distance
+    this.some = true
+    for (let i = firstToken[from]!; i < last; i++) {
+      const id = tokens[i]!
+      this.bits[id >> 5]! |= 1 << (id & 31)
+    }
+  }
+
+  #distance(state: State): number {
+    return this.#matcher.distance?.(state) ?? 0
+  }
+}
+
+function sameClass(a: FreeText, b: FreeText): boolean {
+  return a.beyond === b.beyond && a.ascii.every((word, i) => word === b.ascii[i])
+}
+
+interface Mask {
+  readonly bits: TokenBits
+  /** Whether anything is allowed. */
+  some: boolean
+  /** The greatest distance to an end behind an allowed token. */
+  furthest: number
+  /** The least distance behind any token that the matcher takes. */
+  nearest: number
 }

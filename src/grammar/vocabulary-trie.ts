@@ -1,10 +1,16 @@
 // The tokens of a vocabulary as a tree of their bytes, so that tokens which begin alike are looked at together.
-import type { FreeText } from './matcher.ts'
+import { ClassTokens } from './class-tokens.ts'
+import type { CharacterClass, FreeText } from './matcher.ts'
 
 /** States of a reader of UTF-8; the numbers up to 3 are bytes that are still to come. */
-const BOUNDARY = 0
+export const BOUNDARY = 0
 /** After bytes that narrow the next one down: no overlong forms, no surrogates, nothing above U+10FFFF. */
-const [AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4, INVALID] = [4, 5, 6, 7, 8]
+const [AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4] = [4, 5, 6, 7]
+export const INVALID = 8
+
+const CLASSES_KEPT = 64
+/** Nodes of a large subtree. */
+const LARGE = 10_000
 
 /**
  * Nodes are numbered from the root, 0, so that a node's subtree is `node .. end[node] - 1`, and the tokens of a subtree
@@ -32,9 +38,16 @@ export class VocabularyTrie {
   /** Of each node: the most characters that begin below it. */
   readonly #characters: Uint16Array
 
-  /** `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
-  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined) {
+  readonly #classes = new Map<string, ClassTokens>()
+
+  /** Bytes of the longest token. */
+  readonly deepest: number
+  readonly #large: number
+
+  /** `large`: nodes of a subtree for which `tokensOf` is worth it. `bytesOf` says what an id in 0 .. `size` - 1 adds to a text; undefined for tokens that are no text. */
+  constructor(size: number, bytesOf: (id: number) => Uint8Array | undefined, large = LARGE) {
     this.size = size
+    this.#large = large
     const links = new Links(size, bytesOf)
     const count = links.count
     this.byte = new Uint8Array(count)
@@ -43,6 +56,7 @@ export class VocabularyTrie {
     this.firstToken = new Int32Array(count + 1)
     this.tokens = new Int32Array(links.tokenCount)
     this.#number(links)
+    this.deepest = this.depth.reduce((most, depth) => Math.max(most, depth), 0)
     this.#ascii = new Uint32Array(4 * count)
     this.#beyond = new Uint8Array(count)
     this.#sound = new Uint8Array(count)
@@ -67,6 +81,40 @@ export class VocabularyTrie {
         (below[at + 3]! & ~ascii[3]!)) ===
       0
     )
+  }
+
+  /** Tokens that begin with these bytes and go on. */
+  idsBehind(bytes: Uint8Array): Int32Array {
+    let node = 0
+    for (const byte of bytes) {
+      const last = this.end[node]!
+      node++
+      while (node < last && this.byte[node] !== byte) node = this.end[node]!
+      if (node >= last) return new Int32Array()
+    }
+    return this.tokens.subarray(this.firstToken[node + 1], this.firstToken[this.end[node]!])
+  }
+
+  /** Whether there is so much below a node that it is worth having `tokensOf` it. */
+  isLarge(node: number): boolean {
+    return this.end[node]! - node >= this.#large
+  }
+
+  /** The tokens below a node that are made of a class of characters from there on. */
+  tokensOf(node: number, { ascii, beyond }: CharacterClass): ClassTokens {
+    const key = `${node},${ascii.join()},${beyond}`
+    const known = this.#classes.get(key)
+    if (known) return known
+    const made = new ClassTokens(this, node, { ascii, beyond })
+    if (this.#classes.size >= CLASSES_KEPT) this.#classes.delete(this.#classes.keys().next().value!)
+    this.#classes.set(key, made)
+    return made
+  }
+
+  /** Computes ahead what masks of texts with this class of characters need. */
+  prepare(characters: CharacterClass): void {
+    for (let node = 0; node < this.nodes; node = this.isLarge(node) ? node + 1 : this.end[node]!)
+      if (this.isLarge(node)) this.tokensOf(node, characters)
   }
 
   /** Puts the nodes in order: a node, then its subtree. */
@@ -98,7 +146,7 @@ export class VocabularyTrie {
     const { byte, depth, end } = this
     const count = this.nodes
     const utf8 = new Uint8Array(count)
-    const path = new Int32Array(1 << 16)
+    const path = new Int32Array(this.deepest + 1)
     const parent = new Int32Array(count)
     for (let node = 1; node < count; node++) {
       parent[node] = path[depth[node]! - 1]!
@@ -206,7 +254,7 @@ class Links {
 }
 
 /** RFC 3629, section 4. */
-function utf8Step(state: number, byte: number): number {
+export function utf8Step(state: number, byte: number): number {
   const continues = byte >= 0x80 && byte <= 0xbf
   switch (state) {
     case BOUNDARY:

@@ -2,11 +2,21 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import ignore from 'ignore'
+import { EditError } from '../errors.ts'
+
+/** Where a folder really is. Rejects with EditError where there is none. */
+export async function realFolder(folder: string): Promise<string> {
+  try {
+    return await realpath(folder)
+  } catch (error) {
+    throw new EditError(folder, 'there is no such folder', { cause: error })
+  }
+}
 
 /** What a path leads to, as src/code wants to know it. */
 export async function findProjectFile(folder: string, path: string) {
   if (path.includes('\0')) return { kind: 'missing' } as const
-  const root = await realpath(folder)
+  const root = await realFolder(folder)
   let place: string
   let found: Awaited<ReturnType<typeof stat>>
   try {

@@ -11,12 +11,14 @@ export interface Sink {
 
 /**
  * Lets `fill` write a file. Until it is done the bytes are in a file beside it, `path.part-` and the number of this process,
- * which is removed if anything fails: there is never half a file at `path`, whose permissions are `mode` less the umask. What cannot be written is a {@link SourceError}.
+ * which is removed if anything fails: there is never half a file at `path`, whose permissions are `mode` less the umask, or `mode` where
+ * they are to be exact. What cannot be written is a {@link SourceError}.
  */
 export async function writeWhole(
   path: string,
   fill: (sink: Sink) => Promise<void>,
   mode = 0o666,
+  exact = false,
 ): Promise<void> {
   const partial = `${path}.part-${process.pid}`
   let handle: FileHandle | undefined
@@ -25,6 +27,7 @@ export async function writeWhole(
     handle = file
     await fill({ write: bytes => attempt(path, () => writeAll(file, bytes)) })
     await attempt(path, async () => {
+      if (exact) await file.chmod(mode)
       await file.sync()
       await file.close()
       await rename(partial, path)

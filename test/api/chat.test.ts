@@ -70,7 +70,7 @@ describe('a reply', () => {
       bos: true,
       special: true,
     }).length
-    expect(usage).toEqual({ prompt, completion: 24, thinking: 0, reused: 0 })
+    expect(usage).toEqual({ prompt, completion: 24, thinking: 0, reused: 0, drafted: 0, accepted: 0 })
     expect(timings.prefillPerSecond).toBeGreaterThan(0)
     expect(timings.decodePerSecond).toBeGreaterThan(0)
     expect({ dropped, thinking }).toEqual({ dropped: 0, thinking: '' })

@@ -12,6 +12,7 @@ describe('printable', () => {
     ['controls of one byte', '\u009b2J\u0085', '\ufffd2J\ufffd'],
     ['line feeds of other systems', 'a\r\nb\r', 'a\nb'],
     ['text turned around', 'a\u202eb\u2066c', 'a\ufffdb\ufffdc'],
+    ['what nobody sees', 'a\u200bb\u2063c', 'a\ufffdb\ufffdc'],
     ['deletions', 'a\u0008\u007f', 'a␈␡'],
   ])('%s', (_, text, expected) => {
     expect(printable(text)).toBe(expected)

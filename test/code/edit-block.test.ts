@@ -82,6 +82,46 @@ const replies: [
     'a.c\n<<<<<<< SEARCH\na <<< b\n====\n=======\na >> b\n== 1\n>>>>>>> REPLACE',
     [{ path: 'a.c', search: ['a <<< b', '===='], replace: ['a >> b', '== 1'] }],
   ],
+  ['path above prose that ends in a dot', `src/a.ts\nNext.\n${body}`, one('src/a.ts')],
+  ['path as a comment of C', `// src/a.ts\n${body}`, one('src/a.ts')],
+  ['path that is said to be new', `\`src/a.ts\` (new file):\n${body}`, one('src/a.ts')],
+  ['path behind a language and a colon', `\`\`\`ts:src/a.ts\n${body}\n\`\`\``, one('src/a.ts')],
+  ['path as a title', `\`\`\`ts title="src/a.ts"\n${body}\n\`\`\``, one('src/a.ts')],
+  ['fences between path and block', `src/a.ts\n\`\`\`\n\`\`\`\n\`\`\`\n\`\`\`\n${body}`, one('src/a.ts')],
+  ['path behind the marker', body.replace('SEARCH', 'SEARCH src/a.ts'), one('src/a.ts')],
+  [
+    'small letters',
+    `src/a.ts\n${body.replace('SEARCH', 'search').replace('REPLACE', 'replace')}`,
+    one('src/a.ts'),
+  ],
+  ['a colon behind the marker', `src/a.ts\n${body.replace('SEARCH', 'SEARCH:')}`, one('src/a.ts')],
+  ['indented as a whole', `  src/a.ts\n${body}`.replaceAll('\n', '\n  '), one('src/a.ts')],
+  [
+    'in a point of a list',
+    `1. Change it:\n\n   src/a.ts\n   ${body.replaceAll('\n', '\n   ')}`,
+    one('src/a.ts'),
+  ],
+  [
+    'indented lines in what is indented',
+    'a.ts\n\t<<<<<<< SEARCH\n\t\told\n\n\t=======\n\t\tnew\n\t>>>>>>> REPLACE',
+    [{ path: 'a.ts', search: ['\told', ''], replace: ['\tnew'] }],
+  ],
+  [
+    'a headline of equal signs',
+    'a.rst\n<<<<<<< SEARCH\nTitle\n=====\n=======\nTitles\n======\n>>>>>>> REPLACE',
+    [{ path: 'a.rst', search: ['Title', '====='], replace: ['Titles', '======'] }],
+  ],
+  [
+    'indented markers that are text',
+    'a.md\n<<<<<<< SEARCH\nold\n=======\n    <<<<<<< SEARCH\n    =======\n    >>>>>>> REPLACE\n>>>>>>> REPLACE',
+    [
+      {
+        path: 'a.md',
+        search: ['old'],
+        replace: ['    <<<<<<< SEARCH', '    =======', '    >>>>>>> REPLACE'],
+      },
+    ],
+  ],
   ['nothing', 'There is nothing to change.', []],
   ['nothing at all', '', []],
   ['a fence of another kind', '```ts\nconst a = 1\n```', []],
@@ -124,6 +164,31 @@ describe('replies that are off', () => {
       'a.ts\n<<<<<<< SEARCH\nold\n=======\nnew\n=======\nnewer\n>>>>>>> REPLACE',
       'line 2: expected >>>>>>> REPLACE behind the new lines, found ======= in line 6',
     ],
+    [
+      'two headlines as long as the markers',
+      'a.rst\n<<<<<<< SEARCH\nold\n=======\nChapter\n=======\n>>>>>>> REPLACE',
+      'line 2: expected >>>>>>> REPLACE behind the new lines, found ======= in line 6',
+    ],
+    [
+      'markers of another kind',
+      'a.ts\n------- SEARCH\nold\n=======\nnew\n+++++++ REPLACE',
+      'line 2: expected <<<<<<< SEARCH alone on the line, found ------- SEARCH',
+    ],
+    [
+      'short markers',
+      'a.ts\n<<< SEARCH\nold\n===\nnew\n>>> REPLACE',
+      'line 2: expected <<<<<<< SEARCH alone on the line, found <<< SEARCH',
+    ],
+    [
+      'words behind a marker',
+      'a.ts\n<<<<<<< SEARCH for this\nold\n=======\nnew\n>>>>>>> REPLACE',
+      'line 2: expected <<<<<<< SEARCH alone on the line, found <<<<<<< SEARCH for this',
+    ],
+    [
+      'a unified diff',
+      '```diff\n--- a/a.ts\n+++ b/a.ts\n@@ -1,1 +1,1 @@\n-old\n+new\n```',
+      'line 4: expected an edit block, found a unified diff',
+    ],
   ])('%s', (_, reply, problem) => expect(readEditBlocks(reply).problems).toEqual([problem]))
 
   test('a block behind one that is off is read', () => {
@@ -142,9 +207,13 @@ describe('replies that are off', () => {
     ['a.ts\n<<<<<<< SEARCH\n=======\n', 1],
     ['a.ts\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n', 23_832],
     ['```\n', 0],
+    ['a.ts\n```\n', 0],
     ['#'.repeat(1000), 0],
+    ['# same '.repeat(100), 0],
   ])('a megabyte of %j', (line, edits) => {
-    expect(readEditBlocks(line.repeat(Math.ceil(2 ** 20 / line.length))).edits).toHaveLength(edits)
+    const reply = line.repeat(Math.ceil(2 ** 20 / line.length))
+    expect(readEditBlocks(reply).edits).toHaveLength(edits)
+    expect(readWholeFiles(reply).edits.length).toBeLessThan(2)
   })
 })
 
@@ -164,6 +233,8 @@ describe('whole files', () => {
       ],
     ],
     ['one twice', 'a.ts\n```\nx\n```\na.ts\n```\ny\n```', [['a.ts', 'y\n']]],
+    ['an edit block is none', `a.ts\n\`\`\`\n${body}\n\`\`\``, []],
+    ['a sentence that names a file', 'Call it from `src/a.ts`:\n```\nx\n```', []],
     ['an example without a path', 'For instance\n```\nx\n```', []],
     [
       'a second block is not the file of the first',

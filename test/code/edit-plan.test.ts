@@ -71,6 +71,49 @@ const found: [name: string, text: string, search: string, replace: string, how: 
       'around left out lines',
       code.replace('a()', 'b()'),
     ],
+    ['an empty line too many', 'a\nb\n', '\na\n\n', '\nx\n\n', 'exact', 'x\nb\n'],
+    [
+      'space at ends of lines that stay',
+      'a  \nb\nc\t\n',
+      'a\nb\nc\n',
+      'a\nx\nc\n',
+      'but for space at line ends',
+      'a  \nx\nc\t\n',
+    ],
+    [
+      'punctuation of lines that stay',
+      '“a” – b\nold\n',
+      '"a" - b\nold\n',
+      '"a" - b\nnew\n',
+      'but for Unicode punctuation',
+      '“a” – b\nnew\n',
+    ],
+    [
+      'lines that stay, further to the right',
+      '    a \n    b\n',
+      'a\nb\n',
+      'a\nif (x) {\n  b\n}\n',
+      'indent-shifted +4',
+      '    a \n    if (x) {\n      b\n    }\n',
+    ],
+    ['the last line of a file without its end', 'a\nb', 'a\nb\n', 'a\n', 'exact', 'a'],
+    ['endings around a line that goes', 'a\r\nb\nc\r\n', 'a\nb\nc\n', 'a\nc\n', 'exact', 'a\r\nc\r\n'],
+    [
+      'a comment with dots that is in the file',
+      'a\n// ...\nb\n',
+      '// ...\nb\n',
+      '// ...\nx\n',
+      'exact',
+      'a\n// ...\nx\n',
+    ],
+    [
+      'dots that are code',
+      'def f(): pass\n',
+      'def f(): pass\n',
+      'def f():\n    ...\n',
+      'exact',
+      'def f():\n    ...\n',
+    ],
     ['dots that are in the file', 'a\n...\nb\n', '...\n', 'x\n', 'exact', 'a\nx\nb\n'],
     ['an empty file', '', '', 'x\n', 'empty file', 'x\n'],
   ]
@@ -170,6 +213,20 @@ describe('what is not', () => {
       'there is no such file; an empty SEARCH part makes a new one',
     ],
     [
+      'new lines that leave some out',
+      code,
+      'function a() {\n',
+      'function b() {\n  // ... rest of the function\n',
+      'the new lines leave some out (// ... rest of the function); write all of them',
+    ],
+    [
+      'new lines that say so in words',
+      'a = 1\n',
+      'a = 1\n',
+      'a = 2\n# existing code ...\n',
+      'the new lines leave some out (# existing code ...); write all of them',
+    ],
+    [
       'empty lines alone',
       'a\n\n',
       '\n',
@@ -180,6 +237,17 @@ describe('what is not', () => {
     const made = plan(text, [search, replace])
     expect(made.change).toBeUndefined()
     expect(reasons(made)).toEqual([reason])
+  })
+  test('a file of that name elsewhere is told', () => {
+    const [edit] = planBlocks(
+      { kind: 'missing', likely: ['src/f'] },
+      readEditBlocks(block('a\n', 'x\n'), ['f']).edits,
+    ).rejected
+    expect(edit!.reason).toBe('there is no such file (there is src/f); an empty SEARCH part makes a new one')
+  })
+  test('more places than are looked at are not one', () => {
+    const shifted = `${' a\n'.repeat(1001)}`
+    expect(reasons(plan(shifted, ['a\n', 'x\n']))[0]).toContain('the lines stand there 1001 times')
   })
   test('one block that fails leaves all of its file alone', () => {
     const made = plan('a\nb\n', ['a\n', 'x\n'], ['nothing\n', 'y\n'])
@@ -213,6 +281,16 @@ test('files written whole keep their endings, their mark, and how they end', () 
   expect(whole('\ufeffa\r\nb\r\n', 'a\nc\nd\n')).toBe('\ufeffa\r\nc\r\nd\r\n')
   expect(whole('a\nb', 'a\nc\n')).toBe('a\nc')
   expect(whole('a\n', 'a\n')).toBeUndefined()
+  expect(whole('a\r\nb\nc\r\n', 'a\nx\nb\nc\n')).toBe('a\r\nx\r\nb\nc\r\n')
+})
+
+test('a file written whole leaves nothing out', () => {
+  const file = { path: 'f', text: 'a\n// ... existing code ...\nb\n', line: 3 }
+  const reason = 'the new lines leave some out (// ... existing code ...); write all of them'
+  expect(planWhole({ kind: 'text', text: 'a\nb\n' }, file).rejected).toEqual([{ path: 'f', line: 3, reason }])
+  expect(planWhole({ kind: 'text', text: '// ... existing code ...\n' }, file).change?.after).toBe(
+    'a\n// ... existing code ...\nb\n',
+  )
 })
 
 describe('for any text', () => {
@@ -255,5 +333,92 @@ describe('for any text', () => {
       ),
       { seed: 9, numRuns: 2000 },
     )
+  })
+
+  // Lines with space at their ends and typographic signs, of which a model repeats some in another form.
+  const written = fc.tuple(
+    fc.constantFrom('', '  ', '\t', '    '),
+    fc.stringMatching(/^[a-e"-]{1,4}$/),
+    fc.constantFrom('', ' ', '\t'),
+  )
+  const forms = {
+    'space at line ends': (line: string) => `${line.trimEnd()}  `,
+    'an indent': (line: string) => (line.trim() === '' ? line : `    ${line}`),
+    punctuation: (line: string) => line.replaceAll('"', '”').replaceAll('-', '–'),
+  } as const
+
+  test('a block that repeats lines in another form changes only those that it means to', () => {
+    let applied = 0
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(written, ending), { minLength: 2, maxLength: 10 }),
+        fc.constantFrom(...(Object.keys(forms) as (keyof typeof forms)[])),
+        fc.nat(),
+        fc.integer({ min: 2, max: 5 }),
+        fc.nat(),
+        (all, form, at, count, which) => {
+          const lines = all.map(([[indent, word, space]]) => indent + word + space)
+          const endings = all.map(([, ending]) => ending)
+          const before = lines.map((line, i) => line + endings[i]).join('')
+          const start = at % lines.length
+          const own = lines.slice(start, start + count).map(each => each.trim())
+          fc.pre(new Set(own).size === own.length)
+          fc.pre(lines.filter((_, i) => own.every((each, k) => lines[i + k]?.trim() === each)).length === 1)
+          const taken = lines.slice(start, start + count).map(forms[form])
+          const changed = which % taken.length
+          const made = plan(before, [
+            `${taken.join('\n')}\n`,
+            `${taken.with(changed, 'new line').join('\n')}\n`,
+          ])
+          // Not unique, or not found in this form: then nothing changes.
+          if (!made.change) return
+          applied++
+          const after = made.change.after!.match(/[^\n]*\n/g)!
+          const old = before.match(/[^\n]*\n/g)!
+          expect(after.length).toBe(old.length)
+          expect(after.with(start + changed, '')).toEqual(old.with(start + changed, ''))
+          expect(after[start + changed]!.trim()).toBe('new line')
+          expect(after[start + changed]!.endsWith('\r\n')).toBe(old[start + changed]!.endsWith('\r\n'))
+        },
+      ),
+      { seed: 10, numRuns: 3000 },
+    )
+    expect(applied).toBeGreaterThan(1000)
+  })
+
+  test('whatever a reply says, what it does not change stays', () => {
+    const noise = fc.constantFrom('f', '<<<<<<< SEARCH', '=======', '>>>>>>> REPLACE', '```', '...', 'x')
+    const lineOf = fc.stringMatching(/^ {0,2}[abcdef{}]{1,3}$/)
+    const fileAndReply = fc.array(lineOf, { minLength: 2, maxLength: 8 }).chain(lines => {
+      const block = fc
+        .tuple(fc.nat(lines.length - 1), fc.integer({ min: 0, max: 4 }), fc.array(lineOf, { maxLength: 3 }))
+        .map(([at, count, made]) => {
+          const search = lines.slice(at, at + count)
+          return ['f', '<<<<<<< SEARCH', ...search, '=======', ...made, '>>>>>>> REPLACE']
+        })
+      const parts = fc.array(fc.oneof(fc.array(noise, { maxLength: 2 }), block), { maxLength: 4 })
+      return parts.map(reply => [lines, reply.flat()] as const)
+    })
+    let applied = 0
+    fc.assert(
+      fc.property(fileAndReply, fc.boolean(), ([lines, reply], ended) => {
+        const before = lines.join('\r\n') + (ended ? '\r\n' : '')
+        fc.pre(before !== '')
+        const { edits } = readEditBlocks(reply.join('\n'), ['f'])
+        if (edits.length === 0) return
+        const { change } = planBlocks({ kind: 'text', text: before }, edits)
+        if (change?.after === undefined) return
+        applied++
+        // Every line of the result was there before or is in the reply, and ends as the file's do.
+        const known = new Set([...lines, ...edits.flatMap(({ replace }) => replace)].map(each => each.trim()))
+        const after = change.after.split('\r\n')
+        for (const each of after) expect(known.has(each.trim()) || each === '').toBe(true)
+        expect(change.after.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
+        if (after.length > 1)
+          expect(change.after.endsWith('\r\n')).toBe(before.endsWith('\r\n') || before === '')
+      }),
+      { seed: 11, numRuns: 4000 },
+    )
+    expect(applied).toBeGreaterThan(300)
   })
 })

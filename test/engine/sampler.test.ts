@@ -2,7 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Logits } from '../../src/backends/backend.ts'
 import { selectLogits } from '../../src/backends/logits.ts'
-import { type Candidates, createSampler, type SamplerOptions } from '../../src/engine/sampler.ts'
+import {
+  type Candidates,
+  createSampler,
+  onlyAllowed,
+  type SamplerOptions,
+  type TokenMask,
+} from '../../src/engine/sampler.ts'
 import { ComputationError, InvalidOptionError } from '../../src/errors.ts'
 import { Random, range } from '../conformance/random.ts'
 
@@ -18,6 +24,10 @@ function rowFor(probabilities: readonly number[]): Logits {
 /** Probabilities by id, rounded to hide float32. */
 function byId({ ids, probabilities }: Candidates): Record<number, number> {
   return Object.fromEntries(Array.from(ids, (id, i) => [id, Number(probabilities[i]!.toFixed(5))]))
+}
+
+function distributionUnder(logits: Logits, mask: TokenMask, options: SamplerOptions) {
+  return byId(createSampler(options).distribution(logits, [], mask))
 }
 
 function distribution(logits: Logits, options: SamplerOptions, history: readonly number[] = []) {
@@ -244,8 +254,57 @@ describe('a mask', () => {
     expect(byId(sampler.distribution(rowFor([0.4, 0.3, 0.2, 0.1]), [], odd))).toEqual(normalized(expected))
   })
 
-  test('that allows nothing is an error', () => {
-    expect(() => createSampler().distribution(row([1, 2]), [], Uint32Array.of(0))).toThrow(InvalidOptionError)
+  test.each<SamplerOptions>([{ temperature: 0 }, { temperature: 1 }])(
+    'with %j that allows nothing is an error',
+    options => {
+      // The third id is beyond the row.
+      const none = Uint32Array.of(0b100)
+      expect(() => createSampler(options).distribution(row([1, 2]), [], none)).toThrow(InvalidOptionError)
+    },
+  )
+
+  test('leaves what a look at each id would leave', () => {
+    const random = new Random('masks')
+    for (let round = 0; round < 200; round++) {
+      const width = 1 + random.below(100)
+      const values = range(width).map(() => random.below(8) - 4)
+      const mask = Uint32Array.from(range(4), () => random.below(2 ** 32) & random.below(2 ** 32))
+      mask[0]! |= 1
+      const kept = range(width).filter(id => (mask[id >> 5]! >>> (id & 31)) & 1)
+      const greatest = Math.max(...kept.map(id => values[id]!))
+      const best = distributionUnder(row(values), mask, { temperature: 0 })
+      expect(best).toEqual({ [kept.find(id => values[id] === greatest)!]: 1 })
+      const weights = kept.map(id => [id, Math.exp(values[id]!)] as const)
+      expect(distributionUnder(row(values), mask, { temperature: 1 })).toEqual(
+        normalized(Object.fromEntries(weights)),
+      )
+      const some = selectLogits(row(values), { top: 5 })
+      const both = [...some.ids!].filter(id => kept.includes(id))
+      if (both.length > 0)
+        expect(distributionUnder(some, mask, { temperature: 1 })).toEqual(
+          normalized(Object.fromEntries(both.map(id => [id, Math.exp(values[id]!)]))),
+        )
+    }
+  })
+
+  test.each([
+    ['no logits but what is not a number', [Number.NaN, 1], 0b01],
+    ['minus infinity alone', [1, -Infinity], 0b10],
+  ])('of %s', (_, values, mask) => {
+    const greedy = () => distributionUnder(row(values), Uint32Array.of(mask), { temperature: 0 })
+    if (mask === 0b01) expect(greedy).toThrow(ComputationError)
+    else expect(greedy()).toEqual({ 1: 1 })
+  })
+
+  test.each<[number[], number | undefined]>([
+    [[0, 0], undefined],
+    [[1, 0], 0],
+    [[0, 0x80000000], 63],
+    [[0, 0x10], 36],
+    [[0, 0x11], undefined],
+    [[1, 1], undefined],
+  ])('of %j has one id: %d', (words, only) => {
+    expect(onlyAllowed(Uint32Array.from(words))).toBe(only)
   })
 })
 

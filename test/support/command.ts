@@ -1,6 +1,6 @@
 // The command as a child process, as `npm test` built it.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { resolve as absolute } from 'node:path'
 
 export interface Result {
   readonly code: number | null
@@ -13,6 +13,8 @@ export interface CommandOptions {
   readonly input?: string
   /** Added to this process's own. */
   readonly env?: NodeJS.ProcessEnv
+  /** The folder that it works in. */
+  readonly cwd?: string
   /** The folder of the package. */
   readonly home?: string
   /** Takes what sends an interrupt to the command. */
@@ -21,10 +23,11 @@ export interface CommandOptions {
 
 export function torchless(
   args: readonly string[],
-  { input = '', env, home = '.', signal }: CommandOptions = {},
+  { input = '', env, home = '.', cwd = '.', signal }: CommandOptions = {},
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(home, 'dist/cli/main.js'), ...args], {
+    const child = spawn(process.execPath, [absolute(home, 'dist/cli/main.js'), ...args], {
+      cwd,
       env: { ...process.env, NO_COLOR: '1', ...env },
     })
     let [out, err] = ['', '']

@@ -1,11 +1,13 @@
 // The command in a pseudo-terminal, as a person at a keyboard meets it.
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { type IPty, spawn } from '@lydell/node-pty'
 
 export interface PtyOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly columns?: number
+  /** The folder that it works in. */
+  readonly cwd?: string
 }
 
 export class Pty {
@@ -16,10 +18,12 @@ export class Pty {
   #seen = 0
   #changed: () => void = () => {}
 
-  constructor(args: readonly string[], { env, columns = 80 }: PtyOptions = {}) {
-    this.#pty = spawn(process.execPath, [join('dist/cli/main.js'), ...args], {
-      ...{ cols: columns, rows: 24, name: env?.TERM ?? 'xterm' },
-      env: { ...process.env, ...env } as Record<string, string>,
+  constructor(args: readonly string[], { env, columns = 80, cwd = '.' }: PtyOptions = {}) {
+    this.#pty = spawn(process.execPath, [resolve('dist/cli/main.js'), ...args], {
+      ...{ cols: columns, rows: 24, name: env?.TERM ?? 'xterm', cwd },
+      env: Object.fromEntries(
+        Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined),
+      ) as Record<string, string>,
     })
     this.#pty.onData(data => {
       this.raw += data

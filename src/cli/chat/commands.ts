@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type BuiltinName, builtinTemplates } from '../../api/index.ts'
 import { UsageError } from '../failure.ts'
 import { real, whole } from '../numbers.ts'
+import { codingCommands } from './coding-commands.ts'
 import { type Conversation, exists } from './conversation.ts'
 
 export interface ChatCommand {
@@ -16,7 +17,11 @@ export interface ChatCommand {
   run(conversation: Conversation, argument: string): Outcome | Promise<Outcome>
 }
 
-export type Outcome = string | { readonly action: 'quit' | 'retry' }
+export type Outcome =
+  | string
+  | { readonly action: 'quit' | 'retry' }
+  /** Fit to be shown as it is; what programs get instead. */
+  | { readonly painted: string; readonly json: object }
 
 const onOff = ['on', 'off'] as const
 /** The model's own template, as `/template` knows it. */
@@ -130,6 +135,7 @@ export const chatCommands: readonly ChatCommand[] = [
       return lazy ? 'weights stay on disk' : 'weights are in memory'
     },
   },
+  ...codingCommands,
 ]
 
 /** Whether a message is a command: paths begin with a slash too, and pasted text may. */
@@ -247,6 +253,7 @@ function settingsText(conversation: Conversation): string {
     thinking: conversation.showThinking ? 'shown' : 'hidden',
     lazy: onOrOff(conversation.lazy),
     debug: onOrOff(conversation.debug),
+    coding: conversation.codes ? `on (${conversation.coding.format})` : 'off',
   }
   return Object.entries(shown)
     .map(([name, value]) => `${name.padEnd(18)}${value}`)

@@ -1,13 +1,24 @@
 // What a chat in the terminal is about: a model, a conversation with it, and how replies are drawn and shown.
-import { readFile, stat } from 'node:fs/promises'
-import type { BuiltinName, Chat, ChatOptions, Message, Model, ReplyOptions } from '../../api/index.ts'
+import { stat } from 'node:fs/promises'
+import {
+  type BuiltinName,
+  type Chat,
+  type ChatOptions,
+  CodingSession,
+  type EditFormat,
+  type Message,
+  type Model,
+  type ReplyOptions,
+} from '../../api/index.ts'
 import { formatSave, parseSave } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
-import { SourceError } from '../../errors.ts'
 import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
+import { readText } from '../text-file.ts'
+import type { ChatInput } from './input.ts'
+import { printable } from './printable.ts'
 
 /** Settings of `/fullsave`, by the names of ChatOptions. */
 const SAVED = [
@@ -30,17 +41,23 @@ export interface ConversationOptions {
   readonly chat: ChatOptions
   readonly showThinking: boolean
   readonly debug: boolean
+  /** How edits are written in coding mode. Default: as the model's size has it. */
+  readonly editFormat?: EditFormat | undefined
+  /** Blocks can search nothing but lines that files have. */
+  readonly constrainedEdits: boolean
 }
 
 export class Conversation {
   showThinking: boolean
   debug: boolean
-  /** Asked before the model is shown what is out of the ordinary. */
-  confirm: (question: string) => Promise<boolean> = async () => false
+  /** Where the person is whom to ask. */
+  input: Pick<ChatInput, 'asks' | 'ask'> = { asks: false, ask: async () => undefined }
   /** Files that messages refer to, relative to the folder at hand. */
   readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, question =>
     this.confirm(question),
   )
+  readonly #edits: { readonly format: EditFormat | undefined; readonly constrained: boolean }
+  #coding: CodingSession | undefined
   readonly terminal: Terminal
   #path: string
   #flags: LoadFlags
@@ -51,6 +68,7 @@ export class Conversation {
   private constructor(o: ConversationOptions, model: Model) {
     this.showThinking = o.showThinking
     this.debug = o.debug
+    this.#edits = { format: o.editFormat, constrained: o.constrainedEdits }
     this.terminal = o.terminal
     this.#path = o.path
     this.#flags = o.flags
@@ -69,6 +87,30 @@ export class Conversation {
 
   get chat(): Chat {
     return this.#chat
+  }
+
+  /** What takes edits; off until it is opened. */
+  get coding(): CodingSession {
+    if (this.#coding) return this.#coding
+    const confirm = (question: string) => this.confirm(question)
+    const options = { ...this.#edits, references: this.references, confirm }
+    this.#coding = new CodingSession(this.#chat, options)
+    this.#coding.close()
+    return this.#coding
+  }
+
+  get codes(): boolean {
+    return this.#coding?.isOpen === true
+  }
+
+  /** Number of edits that wait. */
+  get waiting(): number {
+    return this.#coding?.edits.length ?? 0
+  }
+
+  /** Asks a person; no without one. */
+  async confirm(question: string): Promise<boolean> {
+    return /^y(es)?$/i.test((await this.input.ask(`${printable(question)} (y/n) `)) ?? '')
   }
 
   get lazy(): boolean {
@@ -149,6 +191,7 @@ export class Conversation {
   #use(chat: Chat): void {
     this.#chat.dispose()
     this.#chat = chat
+    this.#coding?.attach(chat)
   }
 }
 
@@ -157,20 +200,6 @@ function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
   if (model.hasTemplate) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const known: Record<string, string> = {
-      ENOENT: 'no such file',
-      EISDIR: 'it is a folder',
-      EACCES: 'no permission',
-    }
-    throw new SourceError(path, known[code ?? ''] ?? message, { cause: error })
-  }
 }
 
 /** Whether there is something at a path. */

@@ -7,15 +7,23 @@ import { MessageReader } from './messages.ts'
 export interface ChatInput {
   /** The next message; undefined at the end of the input. Rejects with what `onInterrupt` throws. */
   next(): Promise<string | undefined>
-  /** Asks a person; no without one. */
-  confirm(question: string): Promise<boolean>
+  /** Whether there is a person who can be asked. */
+  readonly asks: boolean
+  /** What a person answers; undefined at the end of the input, and without one. Rejects with Dropped after Ctrl-C. */
+  ask(question: string): Promise<string | undefined>
   /** Called for Ctrl-C while no line is being edited. */
   onInterrupt: () => void
+  /** Reads on behind Ctrl-D; false where nothing more can come. */
+  reopen(): boolean
   close(): Promise<void>
 }
 
+/** Ctrl-C instead of an answer: what was asked about is given up. */
+export class Dropped extends Error {}
+
 /** Lines of a pipe or a file. */
 export class PipedInput implements ChatInput {
+  readonly asks = false
   onInterrupt: () => void = () => {}
   readonly #readline = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   readonly #lines = this.#readline[Symbol.asyncIterator]()
@@ -45,7 +53,11 @@ export class PipedInput implements ChatInput {
     }
   }
 
-  async confirm(): Promise<boolean> {
+  async ask(): Promise<undefined> {
+    return undefined
+  }
+
+  reopen(): boolean {
     return false
   }
 
@@ -93,10 +105,13 @@ class EditorOutput extends Writable {
 
 /** A line editor with history and completion. What is typed while a reply runs waits for its turn. */
 export class TerminalInput implements ChatInput {
+  readonly asks = true
   onInterrupt: () => void = () => {}
   readonly #output = new EditorOutput()
   readonly #history: InputHistory
-  readonly #readline: Interface
+  readonly #completer: (line: string) => [string[], string]
+  readonly #editing = process.env.TERM !== 'dumb'
+  #readline: Interface
   readonly #reader = new MessageReader()
   readonly #messages: string[] = []
   #waiting: { resolve(message: string | undefined): void; reject(error: unknown): void } | undefined
@@ -109,25 +124,51 @@ export class TerminalInput implements ChatInput {
 
   constructor(history: InputHistory, completer: (line: string) => [string[], string]) {
     this.#history = history
-    const editing = process.env.TERM !== 'dumb'
-    this.#readline = createInterface({
-      ...{ input: process.stdin, output: this.#output, terminal: editing, completer },
-      ...{ history: history.read(), historySize: 1000, removeHistoryDuplicates: true, prompt: PROMPT },
+    this.#completer = completer
+    this.#readline = this.#open(history.read())
+    process.on('SIGINT', this.#onSignal)
+    process.stdin.on('keypress', this.#onKey)
+    if (this.#editing) process.stdout.write(PASTE_ON)
+  }
+
+  #open(history: string[]): Interface {
+    const readline = createInterface({
+      ...{ input: process.stdin, output: this.#output, terminal: this.#editing, completer: this.#completer },
+      ...{ history, historySize: 1000, removeHistoryDuplicates: true, prompt: PROMPT },
     })
-    this.#readline.on('line', line => this.#line(line))
-    this.#readline.on('close', () => {
+    readline.on('line', line => this.#line(line))
+    readline.on('close', () => {
       this.#closed = true
       this.#waiting?.resolve(undefined)
     })
-    this.#readline.on('SIGINT', () => this.#interrupted())
-    process.on('SIGINT', this.#onSignal)
-    process.stdin.on('keypress', this.#onKey)
-    if (editing) process.stdout.write(PASTE_ON)
+    readline.on('SIGINT', () => this.#interrupted())
+    return readline
+  }
+
+  reopen(): boolean {
+    if (process.stdin.readableEnded) return false
+    this.#closed = false
+    this.#readline = this.#open([...this.#typed, ...this.#history.read()])
+    return true
   }
 
   next(): Promise<string | undefined> {
     const message = this.#messages.shift()
     if (message !== undefined) return Promise.resolve(message)
+    return this.#wait(this.#reader.unfinished ? MORE : PROMPT)
+  }
+
+  async ask(question: string): Promise<string | undefined> {
+    this.#question = true
+    try {
+      // What was typed before the question is no answer.
+      return (await this.#wait(question))?.trim()
+    } finally {
+      this.#question = false
+    }
+  }
+
+  #wait(prompt: string): Promise<string | undefined> {
     if (this.#closed) return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
       const done = () => {
@@ -145,20 +186,10 @@ export class TerminalInput implements ChatInput {
         },
       }
       this.#output.silent = false
-      this.#readline.setPrompt(this.#question ? '' : this.#reader.unfinished ? MORE : PROMPT)
+      this.#readline.setPrompt(prompt)
       // What was typed meanwhile stays.
       this.#readline.prompt(true)
     })
-  }
-
-  async confirm(question: string): Promise<boolean> {
-    process.stdout.write(`${question} (y/n) `)
-    this.#question = true
-    try {
-      return /^y(es)?$/i.test(((await this.next()) ?? '').trim())
-    } finally {
-      this.#question = false
-    }
   }
 
   async close(): Promise<void> {
@@ -166,12 +197,16 @@ export class TerminalInput implements ChatInput {
     process.stdin.off('keypress', this.#onKey)
     this.#readline.close()
     this.#output.destroy()
-    if (process.env.TERM !== 'dumb') process.stdout.write(PASTE_OFF)
+    if (this.#editing) process.stdout.write(PASTE_OFF)
     await this.#history.add(this.#typed)
   }
 
   #line(line: string): void {
-    if (!this.#question) this.#typed.unshift(line)
+    if (this.#question) {
+      this.#waiting?.resolve(line)
+      return
+    }
+    this.#typed.unshift(line)
     if (this.#pasting) this.#reader.pasted(line)
     const message = this.#pasting ? undefined : this.#reader.line(line)
     if (message === undefined) {
@@ -186,11 +221,17 @@ export class TerminalInput implements ChatInput {
       this.onInterrupt()
       return
     }
-    if (this.#readline.line !== '' || this.#reader.unfinished) {
+    if (this.#readline.line !== '' || this.#reader.unfinished || this.#question) {
       this.#reader.clear()
-      this.#readline.write(null, { ctrl: true, name: 'e' })
-      this.#readline.write(null, { ctrl: true, name: 'u' })
+      if (this.#editing) {
+        this.#readline.write(null, { ctrl: true, name: 'e' })
+        this.#readline.write(null, { ctrl: true, name: 'u' })
+      }
       process.stdout.write('^C\n')
+      if (this.#question) {
+        this.#waiting.reject(new Dropped('no answer'))
+        return
+      }
       this.#readline.setPrompt(PROMPT)
       this.#readline.prompt()
       return

@@ -1,13 +1,15 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
-import { type Message, type SendOptions, TorchlessError } from '../../api/index.ts'
+import { type Message, type Reply, type SendOptions, TorchlessError } from '../../api/index.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
 import { isCommand, runCommand } from './commands.ts'
 import { complete } from './complete.ts'
 import { Conversation, type ConversationOptions } from './conversation.ts'
 import { InputHistory } from './history.ts'
-import { type ChatInput, PipedInput, TerminalInput } from './input.ts'
+import { type ChatInput, Dropped, PipedInput, TerminalInput } from './input.ts'
 import { printable } from './printable.ts'
 import { showReply } from './show.ts'
+import { waitingLine } from './show-edits.ts'
+import { type ReplyListener, showTurn, tellFiles } from './show-turn.ts'
 
 /** Signals that end the process, and their numbers. */
 const endings = { SIGTERM: 15, SIGHUP: 1 } as const
@@ -19,7 +21,7 @@ export async function chat(options: ConversationOptions, first: string | undefin
   const person = process.stdin.isTTY === true && process.stdout.isTTY === true && !terminal.options.json
   if (person) terminal.note(`${conversation.model.name}: /help lists the commands, Ctrl-D or /quit leaves`)
   const input: ChatInput = person ? new TerminalInput(new InputHistory(), complete) : new PipedInput()
-  conversation.confirm = question => input.confirm(question)
+  conversation.input = input
   const stopListening = endOnSignals(input)
   try {
     await loop(conversation, input, person, first)
@@ -38,49 +40,80 @@ async function loop(
 ): Promise<void> {
   const { terminal } = conversation
   let interrupts = 0
+  let warned = false
+  /** Whether to stay, which is said once: edits that wait are gone with the chat. */
+  const stays = (ended: boolean) => {
+    if (warned || conversation.waiting === 0) return false
+    warned = true
+    const again = person && (!ended || input.reopen())
+    terminal.warn(`${waitingLine(conversation.waiting)}${again ? '; to leave again leaves them' : ''}`)
+    return again
+  }
   const atPrompt = () => {
     if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
-    process.stdout.write('\nCtrl-C again or Ctrl-D leaves')
+    const edits = conversation.waiting > 0 ? ` (edits wait: ${conversation.waiting})` : ''
+    process.stdout.write(`\nCtrl-C again or Ctrl-D leaves${edits}`)
   }
   for (let message = first; ; message = undefined) {
     input.onInterrupt = atPrompt
     message ??= await input.next()
     input.onInterrupt = () => leave(input)
-    if (message === undefined) return
+    if (message === undefined) {
+      if (!stays(true)) return
+      continue
+    }
     interrupts = 0
     if (message.trim() === '') continue
     try {
       if (!isCommand(message)) {
-        const text = await withFiles(conversation, message)
-        await answer(conversation, input, options => conversation.chat.send(text, options))
-      } else {
-        const outcome = await runCommand(conversation, message)
-        if (typeof outcome === 'string') terminal.say(printable(outcome))
-        else if (outcome.action === 'quit') return
-        else await answer(conversation, input, options => conversation.chat.retry(options))
+        await say(message, conversation, input)
+        continue
       }
+      const outcome = await runCommand(conversation, message)
+      if (typeof outcome === 'string') terminal.say(printable(outcome))
+      else if ('painted' in outcome) await terminal.answer(outcome)
+      else if (outcome.action === 'retry') await say(undefined, conversation, input)
+      else if (!stays(false)) return
     } catch (error) {
+      if (error instanceof Dropped) {
+        terminal.note('stopped')
+        continue
+      }
       if (error instanceof Interrupted || !(error instanceof TorchlessError)) throw error
-      terminal.fail(error.message)
+      terminal.fail(printable(error.message))
       // A program that reads the answers must learn that one is missing.
       if (!person) process.exitCode = EXIT_FAILURE
     }
   }
 }
 
-/** The message with the files that it refers to, of which a line each is told. */
-async function withFiles({ references, terminal }: Conversation, message: string): Promise<string> {
-  const { text, included, known, refused } = await references.expand(message)
-  for (const { name, lines, bytes } of included) terminal.note(`${name}: ${lines} lines, ${bytes} bytes`)
-  for (const name of known) terminal.note(`${name}: unchanged, the conversation holds it`)
-  for (const { path, reason } of refused) terminal.warn(`${path} is not shown: ${reason}`)
-  return text
+/** Has a message answered; undefined: the last one again. */
+async function say(message: string | undefined, conversation: Conversation, input: ChatInput): Promise<void> {
+  const { chat, terminal, showThinking, references } = conversation
+  if (conversation.codes) {
+    const { coding } = conversation
+    return answer(conversation, input, (options, on) => {
+      const turn = message === undefined ? coding.retry(options) : coding.send(message, options)
+      return showTurn(turn, coding, terminal, showThinking, on)
+    })
+  }
+  let text: string | undefined
+  if (message !== undefined) {
+    const files = await references.expand(message)
+    tellFiles(files, terminal)
+    text = files.text
+  }
+  await answer(conversation, input, async (options, on) => {
+    const stream = text === undefined ? chat.retry(options) : chat.send(text, options)
+    on.reply(await showReply(stream, terminal, showThinking, on.piece))
+  })
 }
 
+/** Carries out what `begin` begins, until Ctrl-C, and tells how it went. */
 async function answer(
   conversation: Conversation,
   input: ChatInput,
-  begin: (options: SendOptions) => ReturnType<Conversation['chat']['send']>,
+  begin: (options: SendOptions, on: ReplyListener) => Promise<void>,
 ): Promise<void> {
   const { terminal } = conversation
   const controller = new AbortController()
@@ -96,15 +129,10 @@ async function answer(
     conversation.references.forget()
   }
   try {
-    const stream = begin({ signal: controller.signal, onProgress: bar.update, onDropped })
-    const reply = await showReply(stream, terminal, conversation.showThinking, () => bar.stop())
-    const { prompt, completion, thinking, reused } = reply.usage
-    if (reply.finish === 'length') terminal.warn(`the reply was cut after ${completion} tokens`)
-    if (conversation.debug)
-      terminal.note(
-        `${reused} tokens reused, ${prompt - reused} computed at ${reply.timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
-          `${completion} generated (${thinking} thinking) at ${reply.timings.decodePerSecond.toFixed(1)} tokens/s`,
-      )
+    await begin(
+      { signal: controller.signal, onProgress: bar.update, onDropped },
+      { piece: () => bar.stop(), reply: reply => tellReply(reply, conversation) },
+    )
   } catch (error) {
     // Whether the message stayed in the history depends on what came.
     conversation.references.forget()
@@ -113,6 +141,17 @@ async function answer(
   } finally {
     bar.stop()
   }
+}
+
+function tellReply({ finish, usage, timings }: Reply, { terminal, debug }: Conversation): void {
+  const { prompt, completion, thinking, reused, drafted, accepted } = usage
+  if (finish === 'length') terminal.warn(`the reply was cut after ${completion} tokens`)
+  if (debug)
+    terminal.note(
+      `${reused} tokens reused, ${prompt - reused} computed at ${timings.prefillPerSecond.toFixed(1)} tokens/s; ` +
+        `${completion} generated (${thinking} thinking) at ${timings.decodePerSecond.toFixed(1)} tokens/s` +
+        (drafted > 0 ? `, ${accepted} of ${drafted} drafted taken` : ''),
+    )
 }
 
 /** Ends the process in the midst of work. */

@@ -1,6 +1,6 @@
 // A reply on its way to the terminal, a pipe, or a program.
 import stringWidth from 'string-width'
-import type { Reply, ReplyStream } from '../../api/index.ts'
+import type { Reply, ReplyPiece, ReplyStream } from '../../api/index.ts'
 import type { Terminal } from '../terminal.ts'
 import { printable } from './printable.ts'
 import { WordWrap } from './wrap.ts'
@@ -12,42 +12,75 @@ export async function showReply(
   showThinking: boolean,
   onPiece: () => void,
 ): Promise<Reply> {
-  if (terminal.options.json) return showJson(stream, terminal)
-  const out = new ReplyWriter(terminal, showThinking)
-  try {
+  const out = pieceWriter(terminal, showThinking)
+  const take = async () => {
     for await (const piece of stream) {
       onPiece()
       await out.piece(piece)
     }
-  } finally {
-    await out.end()
   }
+  await showing(out, take, () => stream.then(reply => [reply]))
   return stream
 }
 
-async function showJson(stream: ReplyStream, terminal: Terminal): Promise<Reply> {
-  let failure: unknown
+/** Lets `take` write pieces, then tells what came, also where it fails; rejects as it does. */
+export async function showing(
+  out: PieceWriter,
+  take: () => Promise<void>,
+  replies: () => Promise<readonly Reply[]>,
+): Promise<void> {
+  let failure: { readonly error: unknown } | undefined
   try {
-    for await (const piece of stream) await terminal.json(piece)
+    await take()
   } catch (error) {
-    failure = error
+    failure = { error }
   }
-  // After a failure it tells what came until then.
-  const reply = await stream.then(undefined, () => {
-    throw failure
-  })
-  const { prompt, completion, thinking } = reply.usage
-  await terminal.json({
-    done: true,
-    finish: reply.finish,
-    usage: { prompt, completion, thinking },
-    timings: reply.timings,
-  })
-  if (failure) throw failure
-  return reply
+  await out.end()
+  const came = await replies().catch(() => [])
+  if (came.length > 0) await out.done(came)
+  if (failure) throw failure.error
 }
 
-class ReplyWriter {
+/** Writes the pieces of replies, one reply after the other, and what came of a message. */
+export interface PieceWriter {
+  piece(piece: ReplyPiece): Promise<void>
+  /** A reply has ended. */
+  end(): Promise<void>
+  /** All replies to a message have. */
+  done(replies: readonly Reply[]): Promise<void>
+}
+
+export function pieceWriter(terminal: Terminal, showThinking: boolean): PieceWriter {
+  return terminal.options.json ? new JsonWriter(terminal) : new ReplyWriter(terminal, showThinking)
+}
+
+class JsonWriter implements PieceWriter {
+  readonly #terminal: Terminal
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+  }
+
+  piece(piece: ReplyPiece): Promise<void> {
+    return this.#terminal.json(piece)
+  }
+
+  async end(): Promise<void> {}
+
+  /** One line, so that a program knows where the answer to its message ends. */
+  done(replies: readonly Reply[]): Promise<void> {
+    const { finish, timings } = replies.at(-1)!
+    const sum = (count: (reply: Reply) => number) => replies.reduce((all, reply) => all + count(reply), 0)
+    const usage = {
+      prompt: sum(({ usage }) => usage.prompt),
+      completion: sum(({ usage }) => usage.completion),
+      thinking: sum(({ usage }) => usage.thinking),
+    }
+    return this.#terminal.json({ done: true, finish, usage, timings })
+  }
+}
+
+class ReplyWriter implements PieceWriter {
   readonly #terminal: Terminal
   readonly #showThinking: boolean
   readonly #person = process.stdout.isTTY === true
@@ -64,7 +97,7 @@ class ReplyWriter {
     this.#showThinking = showThinking
   }
 
-  async piece(piece: { readonly text: string } | { readonly thinking: string }): Promise<void> {
+  async piece(piece: ReplyPiece): Promise<void> {
     if ('thinking' in piece) {
       this.#thoughts++
       this.#kind = 'thinking'
@@ -82,7 +115,11 @@ class ReplyWriter {
     await this.#endThinking()
     await this.#write(this.#wrap.flush())
     if (this.#last !== '' && this.#last !== '\n') await this.#write('\n')
+    this.#last = ''
+    this.#thoughts = 0
   }
+
+  async done(): Promise<void> {}
 
   async #endThinking(): Promise<void> {
     this.#indicate('')

@@ -1,0 +1,107 @@
+// Where a rule lets characters of a class follow each other: what saves looking at all tokens that are made of them.
+import type { Fragments } from './fragments.ts'
+import type { CharacterClass, FreeText } from './matcher.ts'
+
+const MOST = 0xffff
+/** Classes of fewer ASCII characters are not worth it. */
+const WORTH = 16
+
+/** What may follow a place freely. */
+export interface FreePlace extends FreeText {
+  readonly furthest: number
+  readonly place: number
+  /** The place behind its first character. */
+  readonly to: number
+}
+
+export class FreePlaces {
+  readonly #fragments: Fragments
+  readonly #distances: ArrayLike<number>
+  readonly #known = new Map<number, FreePlace | undefined>()
+  readonly #classes = new Map<number, PlaceClass | undefined>()
+
+  constructor(fragments: Fragments, distances: ArrayLike<number>) {
+    this.#fragments = fragments
+    this.#distances = distances
+  }
+
+  /** What may follow freely. `furthest` counts to the end of the place's rule. */
+  at(place: number): FreePlace | undefined {
+    if (this.#known.has(place)) return this.#known.get(place)
+    const path: number[] = []
+    const seen = new Set<number>()
+    let here: number | undefined = place
+    while (here !== undefined && !seen.has(here) && !this.#known.has(here)) {
+      path.push(here)
+      seen.add(here)
+      here = this.#next(here)
+    }
+    const known = here === undefined ? undefined : this.#known.get(here)
+    const loops = here !== undefined && seen.has(here)
+    let most = loops ? MOST : (known?.most ?? 0)
+    let furthest = known?.furthest ?? 0
+    if (loops) for (const each of path) furthest = Math.max(furthest, this.#distances[each]!)
+    for (const each of path.reverse()) {
+      const found = this.#class(each)
+      most = Math.min(most + 1, MOST)
+      if (found) furthest = Math.max(furthest, this.#distances[found.to]!)
+      const free = found && furthest < Number.POSITIVE_INFINITY
+      this.#known.set(each, free ? { ...found.text, place: each, to: found.to, most, furthest } : undefined)
+    }
+    return this.#known.get(place)
+  }
+
+  /** All classes of characters that may follow freely somewhere. */
+  *classes(): Generator<CharacterClass> {
+    const seen = new Set<string>()
+    for (const place of this.#fragments.places.keys()) {
+      const found = this.#class(place)
+      if (!found || seen.has(found.key)) continue
+      seen.add(found.key)
+      yield found.text
+    }
+  }
+
+  /** The place behind a character of the class of `place` whose own class is the same. */
+  #next(place: number): number | undefined {
+    const found = this.#class(place)
+    return found && this.#standsFor(found.to).find(to => this.#class(to)?.key === found.key)
+  }
+
+  #standsFor(place: number): number[] {
+    const all = new Set([place])
+    for (const each of all) for (const skip of this.#fragments.places[each]!.skips) all.add(skip)
+    return [...all]
+  }
+
+  /** The most characters that lead from a place to the same one. */
+  #class(place: number): PlaceClass | undefined {
+    if (this.#classes.has(place)) return this.#classes.get(place)
+    const found = this.#classify(place)
+    this.#classes.set(place, found)
+    return found
+  }
+
+  #classify(place: number): PlaceClass | undefined {
+    const { edges, calls } = this.#fragments.places[place]!
+    const counts = new Map<number, number>()
+    for (const { first, last, to } of edges)
+      counts.set(to, (counts.get(to) ?? 0) + Math.max(0, Math.min(last, 0x7f) - first + 1))
+    const [best] = [...counts].sort((a, b) => b[1] - a[1])
+    if (!best || best[1] < WORTH) return undefined
+    const to = best[0]
+    const ascii = new Uint32Array(4)
+    for (const edge of edges)
+      if (edge.to === to)
+        for (let byte = edge.first; byte <= Math.min(edge.last, 0x7f); byte++)
+          ascii[byte >> 5]! |= 1 << (byte & 31)
+    const beyond = calls.some(call => call.rule === this.#fragments.beyond && call.to === to)
+    return { to, text: { ascii, beyond }, key: `${ascii.join()}${beyond}` }
+  }
+}
+
+interface PlaceClass {
+  readonly to: number
+  readonly text: CharacterClass
+  readonly key: string
+}

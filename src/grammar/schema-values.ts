@@ -1,0 +1,162 @@
+// Whether a value fulfils schemas, and whether two schemas have no value in common: what enumerations and `oneOf` need.
+import { formats } from './formats.ts'
+import {
+  type Facts,
+  gatherFacts,
+  isObject,
+  type Located,
+  type Resolve,
+  type Together,
+  type TypeName,
+} from './schema-facts.ts'
+
+/** How deep schemas are compared. */
+const DEEPEST = 6
+
+export function fulfils(
+  value: unknown,
+  together: Together,
+  resolve: Resolve,
+  chosen: ReadonlySet<string>,
+): boolean {
+  const facts = gatherFacts(together, resolve, chosen)
+  if (!facts) return false
+  const fits = (inner: unknown, schemas: Together) => fulfils(inner, schemas, resolve, new Set())
+  for (const { options, exclusive } of facts.choices) {
+    const count = options.filter(option => fits(value, [option])).length
+    if (exclusive ? count !== 1 : count === 0) return false
+  }
+  if (facts.types && !typesOf(value).some(type => facts.types!.has(type))) return false
+  if (!facts.values.every(values => values.some(each => isEqual(each, value)))) return false
+  if (typeof value === 'string') return stringFulfils(value, facts)
+  if (typeof value === 'number') return numberFulfils(value, facts)
+  if (Array.isArray(value))
+    return (
+      value.length >= facts.minItems &&
+      value.length <= facts.maxItems &&
+      value.every((item, i) =>
+        fits(
+          item,
+          facts.arrays.flatMap(({ prefix, rest }) => prefix[i] ?? rest ?? []),
+        ),
+      )
+    )
+  if (!isObject(value)) return true
+  const names = Object.keys(value)
+  return (
+    names.length >= facts.minProperties &&
+    names.length <= facts.maxProperties &&
+    [...facts.required].every(name => Object.hasOwn(value, name)) &&
+    names.every(name => fits(name, facts.names) && fits(value[name], propertySchemas(facts, name)))
+  )
+}
+
+/** What a property has to fulfil, by all schemas that speak of it. */
+export function propertySchemas({ objects }: Facts, name: string): Together {
+  return objects.flatMap(({ properties, patterns, additional }) => {
+    const own = properties.get(name)
+    const matching = patterns
+      .filter(({ pattern }) => new RegExp(pattern, 'u').test(name))
+      .map(({ value }) => value)
+    const found: Located[] = own ? [own, ...matching] : matching
+    return found.length > 0 ? found : (additional ?? [])
+  })
+}
+
+/** Whether it is certain that no value fulfils both. */
+export function areDisjoint(
+  a: Together,
+  b: Together,
+  chosen: ReadonlySet<string>,
+  resolve: Resolve,
+  depth = 0,
+): boolean {
+  const left = gatherFacts(a, resolve, chosen)
+  const right = gatherFacts(b, resolve, chosen)
+  if (!left || !right) return true
+  if (left.types && right.types && !overlap(left.types, right.types)) return true
+  for (const [facts, others] of [
+    [left, b],
+    [right, a],
+  ] as const)
+    if (facts.values[0]?.every(value => !fulfils(value, others, resolve, chosen))) return true
+  if (depth >= DEEPEST) return false
+  for (const [mine, facts, others] of [
+    [a, left, b],
+    [b, right, a],
+  ] as const)
+    for (const { pointer, options } of facts.choices) {
+      const made = new Set([...chosen, pointer])
+      if (options.every(option => areDisjoint([...mine, option], others, made, resolve, depth + 1)))
+        return true
+    }
+  if (areNumbers(left) && areNumbers(right)) return !numbersOverlap(left, right)
+  if (!isOnly(left, 'object') || !isOnly(right, 'object')) return false
+  // A property that is there in each value of one of them, and differs or is not allowed in the other.
+  const required = new Set([...left.required, ...right.required])
+  return [...required].some(name =>
+    areDisjoint(propertySchemas(left, name), propertySchemas(right, name), new Set(), resolve, depth + 1),
+  )
+}
+
+function typesOf(value: unknown): TypeName[] {
+  if (value === null) return ['null']
+  if (Array.isArray(value)) return ['array']
+  if (typeof value === 'number') return Number.isInteger(value) ? ['integer', 'number'] : ['number']
+  return [typeof value as TypeName]
+}
+
+function isOnly({ types }: Facts, type: TypeName): boolean {
+  return types?.size === 1 && types.has(type)
+}
+
+function areNumbers({ types }: Facts): boolean {
+  return types !== undefined && [...types].every(type => type === 'number' || type === 'integer')
+}
+
+function overlap(a: ReadonlySet<TypeName>, b: ReadonlySet<TypeName>): boolean {
+  const has = (types: ReadonlySet<TypeName>, type: TypeName) =>
+    types.has(type) || (type === 'integer' && types.has('number'))
+  return [...a].some(type => has(b, type)) || [...b].some(type => has(a, type))
+}
+
+function numbersOverlap(a: Facts, b: Facts): boolean {
+  const above = (low: Facts['lows'][number], high: Facts['highs'][number]) =>
+    low.value > high.value || (low.value === high.value && (low.exclusive || high.exclusive))
+  const [lows, highs] = [
+    [...a.lows, ...b.lows],
+    [...a.highs, ...b.highs],
+  ]
+  return !lows.some(low => highs.some(high => above(low, high)))
+}
+
+function stringFulfils(value: string, { minLength, maxLength, patterns, formats: named }: Facts): boolean {
+  const length = [...value].length
+  return (
+    length >= minLength &&
+    length <= maxLength &&
+    patterns.every(({ pattern }) => new RegExp(pattern, 'u').test(value)) &&
+    named.every(({ format }) => new RegExp(formats.get(format) ?? '', 'u').test(value))
+  )
+}
+
+function numberFulfils(value: number, { lows, highs, multiples }: Facts): boolean {
+  return (
+    lows.every(({ value: low, exclusive }) => value > low || (!exclusive && value === low)) &&
+    highs.every(({ value: high, exclusive }) => value < high || (!exclusive && value === high)) &&
+    multiples.every(multiple => Number.isInteger(Number((value / multiple).toPrecision(15))))
+  )
+}
+
+/** Whether two JSON values are the same. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, i) => isEqual(item, b[i]))
+  if (!isObject(a) || !isObject(b)) return false
+  const names = Object.keys(a)
+  return (
+    names.length === Object.keys(b).length &&
+    names.every(name => Object.hasOwn(b, name) && isEqual(a[name], b[name]))
+  )
+}
