@@ -1,7 +1,8 @@
 // Of the tokens below a node of a vocabulary's tree, those that go on with characters of one class: computed once for a class, so that
 // masks need not go through them.
+import type { Ranges } from './expression.ts'
 import type { CharacterClass } from './matcher.ts'
-import { BOUNDARY, INVALID, utf8Step, type VocabularyTrie } from './vocabulary-trie.ts'
+import { BOUNDARY, bytesToCome, INVALID, utf8Step, type VocabularyTrie } from './vocabulary-trie.ts'
 
 /** Lengths whose masks are kept. */
 const KEPT = 64
@@ -20,7 +21,7 @@ export class ClassTokens {
   readonly #words: number
   readonly #masks = new Map<number, Uint32Array>()
 
-  constructor(trie: VocabularyTrie, root: number, { ascii, beyond }: CharacterClass) {
+  constructor(trie: VocabularyTrie, root: number, { ascii, beyond, others }: CharacterClass) {
     this.#words = (trie.size + 31) >> 5
     const exits: number[] = []
     const before: number[] = []
@@ -31,12 +32,25 @@ export class ClassTokens {
     const path = new Int32Array(trie.deepest + 1)
     const utf8 = new Uint8Array(trie.deepest + 1)
     const begun = new Uint16Array(trie.deepest + 1)
+    /** The same of a character beyond ASCII: its bits so far, and the least one of so many bytes. */
+    const bits = new Uint32Array(trie.deepest + 1)
+    const least = new Uint32Array(trie.deepest + 1)
     for (let node = root + 1; node < end[root]!; ) {
       const at = depth[node]!
       const value = byte[node]!
       const begins = utf8[at - 1] === BOUNDARY
-      const within = value < 0x80 ? (ascii[value >> 5]! >>> (value & 31)) & 1 : beyond
+      const within = value < 0x80 ? (ascii[value >> 5]! >>> (value & 31)) & 1 : beyond || others
       utf8[at] = utf8Step(utf8[at - 1]!, value)
+      if (others && value >= 0x80) {
+        bits[at] = begins ? leadingBits(value) : (bits[at - 1]! << 6) | (value & 0x3f)
+        least[at] = begins ? (value < 0xe0 ? 0x80 : value < 0xf0 ? 0x800 : 0x10000) : least[at - 1]!
+        const shift = 6 * bytesToCome(utf8[at]!)
+        const first = Math.max(bits[at]! << shift, least[at]!)
+        if (!overlaps(others, first, ((bits[at]! + 1) << shift) - 1)) {
+          node = end[node]!
+          continue
+        }
+      }
       if ((begins && !within) || utf8[at] === INVALID) {
         // What is no UTF-8 within a character leaves at the character's beginning.
         let first = at
@@ -78,6 +92,23 @@ export class ClassTokens {
     this.#masks.set(length, mask)
     return mask
   }
+}
+
+/** Bits of the character that the first of several bytes has. */
+function leadingBits(byte: number): number {
+  return byte & (byte < 0xe0 ? 0x1f : byte < 0xf0 ? 0x0f : 0x07)
+}
+
+/** Whether some character from `first` to `last` is in the ranges. */
+function overlaps(ranges: Ranges, first: number, last: number): boolean {
+  // The first range that does not end before.
+  let [low, high] = [0, ranges.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ranges[middle]![1] < first) low = middle + 1
+    else high = middle
+  }
+  return low < ranges.length && ranges[low]![0] <= last
 }
 
 function push(lists: number[][], at: number, value: number): void {

@@ -8,8 +8,8 @@ export interface Fragments {
   /** By rule: its name and its first place. */
   readonly rules: readonly { readonly name: string; readonly start: number }[]
   readonly places: readonly Place<number>[]
-  /** The rule of all characters beyond ASCII, if one calls it. */
-  readonly beyond: number | undefined
+  /** By rule: the characters beyond ASCII that it stands for, one of them. */
+  readonly classes: ReadonlyMap<number, Ranges>
   readonly root: number
 }
 
@@ -37,6 +37,7 @@ class Builder {
   readonly #waiting: { readonly rule: number; readonly build: () => number }[] = []
   readonly #sizes = new Map<Expression, number>()
   readonly #recursive: ReadonlySet<string>
+  readonly #classes = new Map<number, Ranges>()
   /** Rules for what is repeated, by names that nobody writes. */
   readonly #repeated = new Map<string, Expression>()
 
@@ -49,8 +50,7 @@ class Builder {
     const root = this.#ruleNamed(this.#grammar.root)
     for (let next = this.#waiting.pop(); next; next = this.#waiting.pop())
       this.#rules[next.rule]!.start = next.build()
-    const beyond = this.#numbers.get(className(BEYOND))
-    return { rules: this.#rules, places: this.#places, beyond, root }
+    return { rules: this.#rules, places: this.#places, classes: this.#classes, root }
   }
 
   #ruleNamed(name: string): number {
@@ -111,6 +111,7 @@ class Builder {
       this.#spell(this.#places[start]!, sequences, this.#place(true))
       return start
     })
+    this.#classes.set(rule, beyond)
     place.calls.push({ rule, to })
   }
 

@@ -1,4 +1,5 @@
 // Where a rule lets characters of a class follow each other: what saves looking at all tokens that are made of them.
+import { LAST_CHARACTER } from './expression.ts'
 import type { Fragments } from './fragments.ts'
 import type { CharacterClass, FreeText } from './matcher.ts'
 
@@ -10,8 +11,9 @@ const WORTH = 16
 export interface FreePlace extends FreeText {
   readonly furthest: number
   readonly place: number
-  /** The place behind its first character. */
+  /** The place behind its first character, and the rule of those beyond ASCII. */
   readonly to: number
+  readonly rule: number | undefined
 }
 
 export class FreePlaces {
@@ -46,7 +48,8 @@ export class FreePlaces {
       most = Math.min(most + 1, MOST)
       if (found) furthest = Math.max(furthest, this.#distances[found.to]!)
       const free = found && furthest < Number.POSITIVE_INFINITY
-      this.#known.set(each, free ? { ...found.text, place: each, to: found.to, most, furthest } : undefined)
+      const { to, rule } = found ?? {}
+      this.#known.set(each, free ? { ...found.text, place: each, to: to!, rule, most, furthest } : undefined)
     }
     return this.#known.get(place)
   }
@@ -95,13 +98,19 @@ export class FreePlaces {
       if (edge.to === to)
         for (let byte = edge.first; byte <= Math.min(edge.last, 0x7f); byte++)
           ascii[byte >> 5]! |= 1 << (byte & 31)
-    const beyond = calls.some(call => call.rule === this.#fragments.beyond && call.to === to)
-    return { to, text: { ascii, beyond }, key: `${ascii.join()}${beyond}` }
+    const called = calls.find(call => call.to === to && this.#fragments.classes.has(call.rule))
+    const ranges = called && this.#fragments.classes.get(called.rule)!
+    const beyond = ranges?.length === 1 && ranges[0]![0] === 0x80 && ranges[0]![1] === LAST_CHARACTER
+    const others = beyond ? undefined : ranges
+    const key = `${ascii.join()}${beyond}${others?.join()}`
+    return { to, text: { ascii, beyond, others }, rule: called?.rule, key }
   }
 }
 
 interface PlaceClass {
   readonly to: number
+  /** That of the characters beyond ASCII. */
+  readonly rule: number | undefined
   readonly text: CharacterClass
   readonly key: string
 }

@@ -87,17 +87,17 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
     return { ...best, furthest, uniform: this.#isUniform(state, best) }
   }
 
-  /** Whether all that reads a character of the class goes the same way. */
-  #isUniform({ places, stacks }: GrammarState, { place, to, ascii, beyond }: FreePlace): boolean {
-    const { rules, beyond: rule } = this.#fragments
+  /** Whether all that reads a character of the class goes the same way, and nothing else reads those beyond ASCII if it does. */
+  #isUniform({ places, stacks }: GrammarState, { place, to, rule, ascii }: FreePlace): boolean {
+    const { rules, places: all } = this.#fragments
     const below = stacks[places.indexOf(place)]!
     return places.every((other, i) => {
-      if (other === place) return true
+      if (other === place) return rule === undefined || all[place]!.edges.every(({ last }) => last < 0x80)
       const { tops, below: under, empty } = stacks[i]!
-      if (beyond && other === rules[rule!]!.start)
+      if (rule !== undefined && other === rules[rule]!.start)
         return !empty && tops.length === 1 && tops[0] === to && under[0] === below
-      return this.#fragments.places[other]!.edges.every(({ first, last }) => {
-        if (last >= 0x80 && beyond) return false
+      return all[other]!.edges.every(({ first, last }) => {
+        if (last >= 0x80 && rule !== undefined) return false
         for (let byte = first; byte <= Math.min(last, 0x7f); byte++)
           if ((ascii[byte >> 5]! >>> (byte & 31)) & 1) return false
         return true

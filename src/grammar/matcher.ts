@@ -1,4 +1,5 @@
 // What a bound on text is to those who compute masks of tokens: an automaton over bytes.
+import type { Ranges } from './expression.ts'
 
 /**
  * An automaton that reads bytes. States that are equal are the same value (`===`): masks are cached by state. A state
@@ -21,6 +22,8 @@ export interface CharacterClass {
   readonly ascii: Uint32Array
   /** Whether all characters from U+0080 on are in the class (false: none of them counts as being in it). */
   readonly beyond: boolean
+  /** Those of them that are in the class, where it is a part of them: none else may come then. */
+  readonly others?: Ranges | undefined
 }
 
 /** Every text of at most `most` characters, all of them in this class, may follow. */

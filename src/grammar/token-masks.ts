@@ -65,6 +65,8 @@ export class TokenMasks<State> {
   #compute(start: State, limit: number): Mask {
     const matcher = this.#matcher
     const walk = new Walk(this.#trie, matcher, limit, matcher.mayEnd(start))
+    // Some byte leads nearer to an end.
+    walk.nearest = matcher.distance?.(start) ?? 0
     walk.below(0, start)
     for (const id of this.#ends) {
       if (matcher.mayEnd(start)) walk.bits[id >> 5]! |= 1 << (id & 31)
@@ -109,15 +111,21 @@ class Walk<State> implements Mask {
   /** The same where much of it is free; false where nothing was done. */
   #freely(node: number, state: State, free: FreeText): boolean {
     const { depth, end } = this.#trie
-    const distance = this.#furthest(state, free)
-    if (distance > this.#limit) return false
     const tokens = this.#trie.tokensOf(node, free)
     const states = this.#statesBehind(state, free, tokens.further.length)
     if (states === undefined) return false
-    const mask = tokens.mask(free.most)
-    for (let i = 0; i < mask.length; i++) this.bits[i]! |= mask[i]!
-    this.some = true
-    this.furthest = Math.max(this.furthest, distance)
+    const furthest = this.#furthest(state, free)
+    if (furthest <= this.#limit) {
+      const mask = tokens.mask(free.most)
+      for (let i = 0; i < mask.length; i++) this.bits[i]! |= mask[i]!
+      this.some = true
+      this.furthest = Math.max(this.furthest, furthest)
+    } else {
+      // None of them, unless some are near enough and others are not.
+      const nearest = Math.min(...states.slice(1).map(each => this.#distance(each)))
+      if (nearest <= this.#limit) return false
+      this.nearest = Math.min(this.nearest, nearest)
+    }
     const leave = (first: number, characters: number) => {
       const before = states[characters]
       if (before === undefined) return
@@ -152,7 +160,7 @@ class Walk<State> implements Mask {
 
   /** The nodes from `node` to before `to`: some that lie side by side, and all below them. */
   #each(node: number, to: number): void {
-    const { byte, depth, end } = this.#trie
+    const { byte, depth, end, height } = this.#trie
     const states = this.#states
     while (node < to) {
       const state = this.#matcher.step(states[depth[node]! - 1]!, byte[node]!)
@@ -162,12 +170,18 @@ class Walk<State> implements Mask {
       }
       states[depth[node]!] = state
       const last = end[node]!
+      const distance = this.#distance(state)
+      // Each byte brings an end nearer by one at most: what comes below is neither near enough nor the nearest.
+      if (distance - height[node]! >= Math.max(this.#limit + 1, this.nearest)) {
+        node = last
+        continue
+      }
       const free = last > node + 1 ? this.#matcher.free?.(state) : undefined
       if (free && this.#covers(node, state, free)) {
         this.#allow(node, last, this.#furthest(state, free))
         node = last
       } else {
-        this.#allow(node, node + 1, this.#distance(state))
+        this.#allow(node, node + 1, distance)
         const done = free?.uniform && this.#trie.isLarge(node) && this.#freely(node, state, free)
         node = done ? last : node + 1
       }
@@ -181,7 +195,7 @@ class Walk<State> implements Mask {
 
   #furthest(state: State, free: FreeText): number {
     // A character that is cut off may have three bytes to go.
-    return (free.furthest ?? this.#distance(state)) + (free.beyond ? 3 : 0)
+    return (free.furthest ?? this.#distance(state)) + (free.beyond || free.others ? 3 : 0)
   }
 
   /** Sets the tokens of the nodes from `from` to before `to`, behind which an end is so far. */
@@ -205,7 +219,7 @@ class Walk<State> implements Mask {
 }
 
 function sameClass(a: FreeText, b: FreeText): boolean {
-  return a.beyond === b.beyond && a.ascii.every((word, i) => word === b.ascii[i])
+  return a.beyond === b.beyond && a.others === b.others && a.ascii.every((word, i) => word === b.ascii[i])
 }
 
 interface Mask {

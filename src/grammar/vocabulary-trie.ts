@@ -25,6 +25,8 @@ export class VocabularyTrie {
   readonly depth: Uint16Array
   /** By node: the first node that is not in its subtree. */
   readonly end: Int32Array
+  /** By node: the most bytes that follow it. */
+  readonly height: Uint16Array
   /** By node: where its tokens begin in `tokens`; they end where those of the next node begin. */
   readonly firstToken: Int32Array
   /** Ids, by node. */
@@ -53,6 +55,7 @@ export class VocabularyTrie {
     this.byte = new Uint8Array(count)
     this.depth = new Uint16Array(count)
     this.end = new Int32Array(count)
+    this.height = new Uint16Array(count)
     this.firstToken = new Int32Array(count + 1)
     this.tokens = new Int32Array(links.tokenCount)
     this.#number(links)
@@ -101,11 +104,11 @@ export class VocabularyTrie {
   }
 
   /** The tokens below a node that are made of a class of characters from there on. */
-  tokensOf(node: number, { ascii, beyond }: CharacterClass): ClassTokens {
-    const key = `${node},${ascii.join()},${beyond}`
+  tokensOf(node: number, { ascii, beyond, others }: CharacterClass): ClassTokens {
+    const key = `${node},${ascii.join()},${beyond},${others?.join()}`
     const known = this.#classes.get(key)
     if (known) return known
-    const made = new ClassTokens(this, node, { ascii, beyond })
+    const made = new ClassTokens(this, node, { ascii, beyond, others })
     if (this.#classes.size >= CLASSES_KEPT) this.#classes.delete(this.#classes.keys().next().value!)
     this.#classes.set(key, made)
     return made
@@ -158,6 +161,7 @@ export class VocabularyTrie {
     for (let node = count - 1; node > 0; node--) {
       const above = parent[node]!
       const value = byte[node]!
+      this.height[above] = Math.max(this.height[above]!, this.height[node]! + 1)
       for (let word = 0; word < 4; word++) this.#ascii[4 * above + word]! |= this.#ascii[4 * node + word]!
       if (value < 0x80) this.#ascii[4 * above + (value >> 5)]! |= 1 << (value & 31)
       if (value >= 0x80 || this.#beyond[node] === 1) this.#beyond[above] = 1
@@ -251,6 +255,11 @@ class Links {
     this.sibling = grown(this.sibling)
     this.token = grown(this.token)
   }
+}
+
+/** Bytes that a character still needs in a state of the reader; 0 where it is none. */
+export function bytesToCome(state: number): number {
+  return state <= 3 ? state : state <= AFTER_ED ? 2 : state < INVALID ? 3 : 0
 }
 
 /** RFC 3629, section 4. */

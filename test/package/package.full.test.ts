@@ -37,11 +37,12 @@ const inspection: ModelInspection = await inspectModel(new Blob([]))
 const found: number = (await perplexity(model, 'text')).perplexity
 const chat: Chat = model.chat({ system: 'Be brief.' })
 const reply: Reply = await chat.send('Hello', { maxTokens: 3 })
+const value: unknown = await model.generate('Once', { schema: { type: 'null' } }).value()
 for await (const piece of chat.retry()) if ('text' in piece) piece.text satisfies string
 chat[Symbol.dispose]()
 const error: Error = new TorchlessError('message')
 await model[Symbol.asyncDispose]()
-export { error, finish, found, inspection, reply, tokenizer, usage, values }
+export { error, finish, found, inspection, reply, tokenizer, usage, value, values }
 // @ts-expect-error: types are there, so that a wrong one is found.
 await loadModel(5)
 // @ts-expect-error: and so is a wrong option.
