@@ -103,6 +103,10 @@ describe('in a terminal', () => {
     await pty.until(/\^C\r\n> $/)
     pty.type('\u0003')
     await pty.until(/Ctrl-C again or Ctrl-D leaves\r\n> $/)
+    // What is typed between them makes them two.
+    pty.type('x\u007f')
+    pty.type('\u0003')
+    await pty.until(/Ctrl-C again or Ctrl-D leaves\r\n> $/)
     pty.type('\u0003')
     expect(await pty.exit).toBe(130)
   })

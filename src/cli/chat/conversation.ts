@@ -1,6 +1,17 @@
 // What a chat in the terminal is about: a model, a conversation with it, and how replies are drawn and shown.
 import { readFile, stat } from 'node:fs/promises'
-import type { BuiltinName, Chat, ChatOptions, Message, Model, ReplyOptions } from '../../api/index.ts'
+import { resolve } from 'node:path'
+import type {
+  BuiltinName,
+  Chat,
+  ChatOptions,
+  ContextUse,
+  Message,
+  Model,
+  ReplyOptions,
+  ReplyStream,
+  SendOptions,
+} from '../../api/index.ts'
 import { formatSave, parseSave } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
 import { SourceError } from '../../errors.ts'
@@ -8,6 +19,8 @@ import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
+import { onOrOff } from './commands.ts'
+import type { ChatSettings, Partner, SavedAs } from './partner.ts'
 
 /** Settings of `/fullsave`, by the names of ChatOptions. */
 const SAVED = [
@@ -32,12 +45,10 @@ export interface ConversationOptions {
   readonly debug: boolean
 }
 
-export class Conversation {
+export class Conversation implements Partner {
   showThinking: boolean
   debug: boolean
-  /** Asked before the model is shown what is out of the ordinary. */
   confirm: (question: string) => Promise<boolean> = async () => false
-  /** Files that messages refer to, relative to the folder at hand. */
   readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, question =>
     this.confirm(question),
   )
@@ -80,9 +91,38 @@ export class Conversation {
     return this.#template
   }
 
-  /** Sets one way in which replies are drawn; undefined takes it back. Throws InvalidOptionError and changes nothing if it cannot be. */
-  set<K extends keyof ReplyOptions>(key: K, value: ReplyOptions[K]): void {
+  get thinks(): boolean {
+    return this.#chat.thinks
+  }
+
+  send(text: string, options: SendOptions): ReplyStream {
+    return this.#chat.send(text, options)
+  }
+
+  retry(options: SendOptions): ReplyStream {
+    return this.#chat.retry(options)
+  }
+
+  async clear(): Promise<void> {
+    this.#chat.clear()
+  }
+
+  async context(): Promise<ContextUse> {
+    return this.#chat.context()
+  }
+
+  async settings(): Promise<ChatSettings> {
+    const { options, system } = this.#chat
+    const more = { template: this.#template ?? "the model's own", lazy: onOrOff(this.lazy) }
+    return { model: this.#model.name, system, options, more }
+  }
+
+  async set<K extends keyof ReplyOptions>(key: K, value: ReplyOptions[K]): Promise<void> {
     this.#chat.options = { ...this.#chat.options, [key]: value }
+  }
+
+  async setSystem(text: string | undefined): Promise<void> {
+    this.#chat.system = text
   }
 
   /** Another model, or the same one in another way; the conversation is kept. If it cannot be loaded, all stays as it was. */
@@ -110,8 +150,8 @@ export class Conversation {
     this.#template = template
   }
 
-  /** Writes the conversation to a file; `settings`: and how replies are drawn. */
-  async save(path: string, settings: boolean): Promise<void> {
+  async save(path: string, settings: boolean): Promise<SavedAs> {
+    const replaced = await exists(path)
     const { options, history, system } = this.#chat
     const saved = SAVED.flatMap(key => (options[key] === undefined ? [] : [[key, options[key]]]))
     const text = formatSave({
@@ -121,10 +161,10 @@ export class Conversation {
       ...(settings && { settings: { ...Object.fromEntries(saved), showThinking: this.showThinking } }),
     })
     await writeWhole(path, async sink => sink.write(new TextEncoder().encode(text)))
+    return { place: resolve(path), messages: history.length, replaced }
   }
 
-  /** Takes a saved conversation up. A file that is none is refused and changes nothing. */
-  async load(path: string): Promise<void> {
+  async load(path: string): Promise<number> {
     const { system, messages, settings } = parseSave(await readText(path), path)
     const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
     const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
@@ -132,8 +172,8 @@ export class Conversation {
     // Messages that the template refuses are refused here, not at every turn to come.
     chat.context()
     this.#use(chat)
-    this.references.forget()
     if (typeof settings?.showThinking === 'boolean') this.showThinking = settings.showThinking
+    return messages.length
   }
 
   async dispose(): Promise<void> {
@@ -174,7 +214,7 @@ async function readText(path: string): Promise<string> {
 }
 
 /** Whether there is something at a path. */
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

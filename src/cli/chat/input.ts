@@ -9,21 +9,21 @@ export interface ChatInput {
   next(): Promise<string | undefined>
   /** Asks a person; no without one. */
   confirm(question: string): Promise<boolean>
-  /** Called for Ctrl-C while no line is being edited. */
-  onInterrupt: () => void
+  /** Called for Ctrl-C while no line is being edited; `again`: nothing was typed since the one before. */
+  onInterrupt: (again: boolean) => void
   close(): Promise<void>
 }
 
 /** Lines of a pipe or a file. */
 export class PipedInput implements ChatInput {
-  onInterrupt: () => void = () => {}
+  onInterrupt: (again: boolean) => void = () => {}
   readonly #readline = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   readonly #lines = this.#readline[Symbol.asyncIterator]()
   readonly #reader = new MessageReader()
   #fail: (error: unknown) => void = () => {}
   readonly #interrupt = () => {
     try {
-      this.onInterrupt()
+      this.onInterrupt(false)
     } catch (error) {
       this.#fail(error)
     }
@@ -93,7 +93,7 @@ class EditorOutput extends Writable {
 
 /** A line editor with history and completion. What is typed while a reply runs waits for its turn. */
 export class TerminalInput implements ChatInput {
-  onInterrupt: () => void = () => {}
+  onInterrupt: (again: boolean) => void = () => {}
   readonly #output = new EditorOutput()
   readonly #history: InputHistory
   readonly #readline: Interface
@@ -104,6 +104,8 @@ export class TerminalInput implements ChatInput {
   #closed = false
   /** Whether a question stands where the prompt would. */
   #question = false
+  /** Whether the last key was a Ctrl-C on an empty line. */
+  #interruptedBefore = false
   /** What was typed in this run, newest first. */
   readonly #typed: string[] = []
 
@@ -183,7 +185,7 @@ export class TerminalInput implements ChatInput {
 
   #interrupted(): void {
     if (!this.#waiting) {
-      this.onInterrupt()
+      this.onInterrupt(false)
       return
     }
     if (this.#readline.line !== '' || this.#reader.unfinished) {
@@ -196,7 +198,8 @@ export class TerminalInput implements ChatInput {
       return
     }
     try {
-      this.onInterrupt()
+      this.onInterrupt(this.#interruptedBefore)
+      this.#interruptedBefore = true
       process.stdout.write('\n')
       this.#readline.prompt()
     } catch (error) {
@@ -207,7 +210,11 @@ export class TerminalInput implements ChatInput {
 
   readonly #onSignal = () => this.#interrupted()
 
-  readonly #onKey = (_: string | undefined, key: { readonly name?: string } | undefined) => {
+  readonly #onKey = (
+    _: string | undefined,
+    key: { readonly name?: string; readonly ctrl?: boolean } | undefined,
+  ) => {
+    if (key?.name !== 'c' || !key.ctrl) this.#interruptedBefore = false
     if (key?.name === 'paste-start') this.#pasting = true
     if (key?.name === 'paste-end') this.#pasting = false
   }

@@ -1,28 +1,41 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
-import { type Message, type SendOptions, TorchlessError } from '../../api/index.ts'
+import { type Message, type ReplyStream, type SendOptions, TorchlessError } from '../../api/index.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
-import { isCommand, runCommand } from './commands.ts'
+import { type ChatCommand, chatCommands, isCommand, runCommand } from './commands.ts'
 import { complete } from './complete.ts'
 import { Conversation, type ConversationOptions } from './conversation.ts'
 import { InputHistory } from './history.ts'
 import { type ChatInput, PipedInput, TerminalInput } from './input.ts'
+import type { Partner } from './partner.ts'
 import { printable } from './printable.ts'
 import { showReply } from './show.ts'
 
 /** Signals that end the process, and their numbers. */
 const endings = { SIGTERM: 15, SIGHUP: 1 } as const
 
-/** Chats until the input ends; `first` is said before anything is read. Rejects with Interrupted after Ctrl-C twice. */
+/** Chats with a model until the input ends; `first` is said before anything is read. Rejects with Interrupted after Ctrl-C twice. */
 export async function chat(options: ConversationOptions, first: string | undefined): Promise<void> {
   const conversation = await Conversation.start(options)
+  await converse(conversation, chatCommands, conversation.model.name, first)
+}
+
+/** Chats with whomever; `name` is who that is. Disposes the conversation. */
+export async function converse<P extends Partner>(
+  conversation: P,
+  commands: readonly ChatCommand<P>[],
+  name: string,
+  first?: string,
+): Promise<void> {
   const { terminal } = conversation
   const person = process.stdin.isTTY === true && process.stdout.isTTY === true && !terminal.options.json
-  if (person) terminal.note(`${conversation.model.name}: /help lists the commands, Ctrl-D or /quit leaves`)
-  const input: ChatInput = person ? new TerminalInput(new InputHistory(), complete) : new PipedInput()
+  if (person) terminal.note(`${name}: /help lists the commands, Ctrl-D or /quit leaves`)
+  const input: ChatInput = person
+    ? new TerminalInput(new InputHistory(), line => complete(line, commands))
+    : new PipedInput()
   conversation.confirm = question => input.confirm(question)
   const stopListening = endOnSignals(input)
   try {
-    await loop(conversation, input, person, first)
+    await loop({ conversation, commands, input, person }, first)
   } finally {
     stopListening()
     await input.close()
@@ -30,16 +43,21 @@ export async function chat(options: ConversationOptions, first: string | undefin
   }
 }
 
-async function loop(
-  conversation: Conversation,
-  input: ChatInput,
-  person: boolean,
+interface Talk<P extends Partner> {
+  readonly conversation: P
+  readonly commands: readonly ChatCommand<P>[]
+  readonly input: ChatInput
+  /** Whether there is one who can be asked. */
+  readonly person: boolean
+}
+
+async function loop<P extends Partner>(
+  { conversation, commands, input, person }: Talk<P>,
   first: string | undefined,
 ): Promise<void> {
   const { terminal } = conversation
-  let interrupts = 0
-  const atPrompt = () => {
-    if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
+  const atPrompt = (again: boolean) => {
+    if (!person || again) throw new Interrupted('interrupted')
     process.stdout.write('\nCtrl-C again or Ctrl-D leaves')
   }
   for (let message = first; ; message = undefined) {
@@ -47,17 +65,16 @@ async function loop(
     message ??= await input.next()
     input.onInterrupt = () => leave(input)
     if (message === undefined) return
-    interrupts = 0
     if (message.trim() === '') continue
     try {
-      if (!isCommand(message)) {
+      if (!isCommand(message, commands)) {
         const text = await withFiles(conversation, message)
-        await answer(conversation, input, options => conversation.chat.send(text, options))
+        await answer(conversation, input, options => conversation.send(text, options))
       } else {
-        const outcome = await runCommand(conversation, message)
+        const outcome = await runCommand(conversation, message, commands)
         if (typeof outcome === 'string') terminal.say(printable(outcome))
         else if (outcome.action === 'quit') return
-        else await answer(conversation, input, options => conversation.chat.retry(options))
+        else await answer(conversation, input, options => conversation.retry(options))
       }
     } catch (error) {
       if (error instanceof Interrupted || !(error instanceof TorchlessError)) throw error
@@ -69,7 +86,7 @@ async function loop(
 }
 
 /** The message with the files that it refers to, of which a line each is told. */
-async function withFiles({ references, terminal }: Conversation, message: string): Promise<string> {
+async function withFiles({ references, terminal }: Partner, message: string): Promise<string> {
   const { text, included, known, refused } = await references.expand(message)
   for (const { name, lines, bytes } of included) terminal.note(`${name}: ${lines} lines, ${bytes} bytes`)
   for (const name of known) terminal.note(`${name}: unchanged, the conversation holds it`)
@@ -78,9 +95,9 @@ async function withFiles({ references, terminal }: Conversation, message: string
 }
 
 async function answer(
-  conversation: Conversation,
+  conversation: Partner,
   input: ChatInput,
-  begin: (options: SendOptions) => ReturnType<Conversation['chat']['send']>,
+  begin: (options: SendOptions) => ReplyStream,
 ): Promise<void> {
   const { terminal } = conversation
   const controller = new AbortController()
