@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import {
   builtinModel,
+  type ChatOptions,
   type GenerateOptions,
   type Generation,
   isHubName,
@@ -15,6 +16,7 @@ import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { real, whole } from './numbers.ts'
+import { serveSocket } from './serve-socket.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
 type RunFlags = LoadFlags &
@@ -36,6 +38,8 @@ type RunFlags = LoadFlags &
     readonly showThinking?: boolean
     readonly thinkingBudget?: number
     readonly echo: boolean
+    readonly socket?: string
+    readonly chatSaveRoot?: string
     readonly listBackends?: boolean
     readonly listModels?: boolean
   }
@@ -63,6 +67,11 @@ export function addRunCommand(program: Command): void {
     .option('--system <msg>', 'what the model is told before a conversation')
     .option('--show-thinking', 'show what the model thinks before it answers')
     .option('--thinking-budget <n>', 'tokens of thinking after which the answer begins', whole(0))
+    .option(
+      '--socket <path>',
+      'serve chats of several users on this Unix socket; torchless attach talks to it',
+    )
+    .option('--chat-save-root <dir>', 'with --socket: keep saved chats here, a folder for each user')
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
@@ -81,6 +90,8 @@ async function run(first: string | undefined, second: string | undefined, flags:
   if (flags.listModels) return printModels(terminal)
   const [path = builtinModel.name, given] =
     second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
+  if (flags.socket !== undefined) return serve(path, given, flags, terminal)
+  if (flags.chatSaveRoot !== undefined) throw new UsageError('--chat-save-root: only with --socket')
   if (flags.chat || (given === undefined && process.stdin.isTTY && process.stdout.isTTY))
     return converse(path, given === '-' ? undefined : given, flags, terminal)
   for (const [flag, value] of Object.entries({
@@ -128,16 +139,33 @@ async function converse(
   flags: RunFlags,
   terminal: Terminal,
 ): Promise<void> {
+  const { showThinking = false, debug = false } = flags
+  await chat({ path, flags, terminal, showThinking, debug, chat: chatOptions(flags) }, first)
+}
+
+async function serve(
+  path: string,
+  prompt: string | undefined,
+  flags: RunFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (prompt !== undefined) throw new UsageError('--socket: expected no prompt; users of the socket say it')
+  for (const [flag, value] of Object.entries({
+    chat: flags.chat,
+    json: flags.json,
+    'show-thinking': flags.showThinking,
+  }))
+    if (value)
+      throw new UsageError(`--${flag}: not with --socket, for each user may say so (torchless attach)`)
+  const { socket = '', chatSaveRoot: saveRoot } = flags
+  await serveSocket({ path, flags, terminal, chat: chatOptions(flags), socket, saveRoot })
+}
+
+function chatOptions(flags: RunFlags): ChatOptions {
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
-  const { system, thinkingBudget, showThinking = false, debug = false } = flags
+  const { system, thinkingBudget } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
-  await chat(
-    {
-      ...{ path, flags, terminal, showThinking, debug },
-      chat: { ...sampling, system, thinkingBudget },
-    },
-    first,
-  )
+  return { ...sampling, system, thinkingBudget }
 }
 
 async function end({ finish, usage, timings }: Generation, terminal: Terminal): Promise<void> {

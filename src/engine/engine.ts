@@ -231,10 +231,10 @@ export class Engine {
    */
   #preempt(): void {
     const holding = [...this.#holders].filter(({ holdsBlocks }) => holdsBlocks)
-    if (holding.length > 1)
-      return this.release(holding.reduce((a, b) => (b.admittedAt > a.admittedAt ? b : a)))
-    for (const pending of this.#pending)
-      pending.fail(new CacheFullError('the cache has too few blocks for a single sequence'))
+    if (holding.length > 1) this.release(holding.reduce((a, b) => (b.admittedAt > a.admittedAt ? b : a)))
+    else
+      for (const pending of this.#pending)
+        pending.fail(new CacheFullError('the cache has too few blocks for a single sequence'))
   }
 
   #advance({ pending, tokens, firstRow, rows }: BatchPart, logits: Logits): void {

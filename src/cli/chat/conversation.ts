@@ -12,7 +12,7 @@ import type {
   ReplyStream,
   SendOptions,
 } from '../../api/index.ts'
-import { formatSave, parseSave } from '../../chat/save.ts'
+import { formatSave, parseSave, savedOptions } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
 import { SourceError } from '../../errors.ts'
 import { findProjectFile } from '../../io/project-files.ts'
@@ -21,20 +21,6 @@ import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { onOrOff } from './commands.ts'
 import type { ChatSettings, Partner, SavedAs } from './partner.ts'
-
-/** Settings of `/fullsave`, by the names of ChatOptions. */
-const SAVED = [
-  ...([
-    'temperature',
-    'topK',
-    'topP',
-    'minP',
-    'repeatPenalty',
-    'presencePenalty',
-    'frequencyPenalty',
-  ] as const),
-  ...(['repeatLastN', 'seed', 'maxTokens', 'thinkingBudget'] as const),
-]
 
 export interface ConversationOptions {
   readonly path: string
@@ -153,12 +139,11 @@ export class Conversation implements Partner {
   async save(path: string, settings: boolean): Promise<SavedAs> {
     const replaced = await exists(path)
     const { options, history, system } = this.#chat
-    const saved = SAVED.flatMap(key => (options[key] === undefined ? [] : [[key, options[key]]]))
     const text = formatSave({
       model: this.#model.name,
       system,
       messages: history,
-      ...(settings && { settings: { ...Object.fromEntries(saved), showThinking: this.showThinking } }),
+      ...(settings && { settings: { ...savedOptions(options), showThinking: this.showThinking } }),
     })
     await writeWhole(path, async sink => sink.write(new TextEncoder().encode(text)))
     return { place: resolve(path), messages: history.length, replaced }
@@ -166,8 +151,7 @@ export class Conversation implements Partner {
 
   async load(path: string): Promise<number> {
     const { system, messages, settings } = parseSave(await readText(path), path)
-    const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
-    const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
+    const options = { ...this.#kept(), ...savedOptions(settings ?? {}), system, history: messages }
     const chat = this.#model.chat({ ...options, template: this.#template })
     // Messages that the template refuses are refused here, not at every turn to come.
     chat.context()
@@ -193,7 +177,7 @@ export class Conversation implements Partner {
 }
 
 /** A format for models that say none. */
-function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
+export function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
   if (model.hasTemplate) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'

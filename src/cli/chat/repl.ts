@@ -1,5 +1,11 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
-import { type Message, type ReplyStream, type SendOptions, TorchlessError } from '../../api/index.ts'
+import {
+  DisconnectedError,
+  type Message,
+  type ReplyStream,
+  type SendOptions,
+  TorchlessError,
+} from '../../api/index.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
 import { type ChatCommand, chatCommands, isCommand, runCommand } from './commands.ts'
 import { complete } from './complete.ts'
@@ -77,7 +83,8 @@ async function loop<P extends Partner>(
         else await answer(conversation, input, options => conversation.retry(options))
       }
     } catch (error) {
-      if (error instanceof Interrupted || !(error instanceof TorchlessError)) throw error
+      const over = error instanceof Interrupted || error instanceof DisconnectedError
+      if (over || !(error instanceof TorchlessError)) throw error
       terminal.fail(error.message)
       // A program that reads the answers must learn that one is missing.
       if (!person) process.exitCode = EXIT_FAILURE
