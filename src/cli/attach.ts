@@ -1,7 +1,7 @@
 // `torchless attach SOCKET`: a chat with a server.
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import { ChatClient } from '../server/client.ts'
+import { ChatClient } from '../server/socket/client.ts'
 import { RemoteConversation, remoteCommands } from './chat/remote.ts'
 import { converse } from './chat/repl.ts'
 import { addTerminalOptions } from './load-options.ts'

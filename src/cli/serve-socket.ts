@@ -1,7 +1,7 @@
 // `torchless MODEL --socket PATH`: a chat server for several users, until it is told to end.
 import type { ChatOptions } from '../api/index.ts'
-import { SaveRoot } from '../server/saves.ts'
-import { ChatServer } from '../server/server.ts'
+import { SaveRoot } from '../server/socket/saves.ts'
+import { ChatServer } from '../server/socket/server.ts'
 import { fallback } from './chat/conversation.ts'
 import { EXIT_INTERRUPTED, Interrupted } from './failure.ts'
 import { type LoadFlags, load } from './load-options.ts'
@@ -26,7 +26,7 @@ export async function serveSocket({
   saveRoot,
 }: SocketOptions): Promise<void> {
   const saves = saveRoot === undefined ? undefined : await SaveRoot.open(saveRoot)
-  const model = await load(path, flags, terminal)
+  const model = await load(path, flags, terminal, { repeatable: true })
   const ending = nextSignal()
   try {
     const template = fallback(model, terminal)

@@ -17,7 +17,7 @@ import { BatchBuilder, type BatchPart } from './batch.ts'
 import { BlockList } from './block-list.ts'
 import { type Feed, Pending } from './pending.ts'
 import { BlockPool } from './pool.ts'
-import { allot, byTurn } from './schedule.ts'
+import { allot, byTurn, longTokens, mixedTokens, type StepRoom } from './schedule.ts'
 import { Sequence } from './sequence.ts'
 import { Session } from './session.ts'
 
@@ -27,6 +27,11 @@ export interface EngineOptions {
   readonly kvDType: KvDType
   /** Add up the squares of what matrices are multiplied with. */
   readonly collectSquares?: boolean
+  /**
+   * Whether a sequence's numbers are those that it would have alone, to the last digit, where a backend adds floats in another order
+   * for few tokens: these then have steps of their own. (But for rows that were lost because the cache is too small for all.)
+   */
+  readonly repeatable?: boolean | undefined
   /** Most tokens in a step: longer feeds take several. Default: what suits the backend. */
   readonly maxTokens?: number
   /** Most rows of logits in a step. Default 64. */
@@ -44,6 +49,8 @@ export class Engine {
   readonly #program: Program
   readonly #limits: Limits
   readonly #executable: Executable
+  /** Feeds of so many tokens have steps of their own. */
+  readonly #few: number | undefined
   readonly #pools: readonly BlockPool[]
   readonly #batches: BatchBuilder
   readonly #pending: Pending[] = []
@@ -58,8 +65,14 @@ export class Engine {
   #drained: Promise<void> = Promise.resolve()
   #disposed = false
 
-  private constructor(program: Program, limits: Limits, executable: Executable, maxSeqLen: number) {
-    this.maxSeqLen = maxSeqLen
+  private constructor(
+    program: Program,
+    limits: Limits,
+    executable: Executable,
+    options: { readonly maxSeqLen: number; readonly few: number | undefined },
+  ) {
+    this.maxSeqLen = options.maxSeqLen
+    this.#few = options.few
     this.vocabulary = columns(program.logits)
     this.#program = program
     this.#limits = limits
@@ -76,7 +89,10 @@ export class Engine {
     options: EngineOptions,
   ): Promise<Engine> {
     const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...options })
-    return new Engine(program, limits, await backend.compile(program, weights, limits), options.maxSeqLen)
+    return new Engine(program, limits, await backend.compile(program, weights, limits), {
+      maxSeqLen: options.maxSeqLen,
+      few: options.repeatable ? backend.fewTokens : undefined,
+    })
   }
 
   /** An empty session. */
@@ -150,19 +166,10 @@ export class Engine {
   async #step(): Promise<void> {
     this.#batches.begin()
     this.#pending.sort(byTurn)
-    const { maxSequences, maxTokens, maxRows } = this.#limits
-    const most = Math.min(maxSequences, maxTokens, maxRows)
-    const feeds: Pending[] = []
-    let admitting = true
-    for (const pending of this.#pending) {
-      if (feeds.length === most) break
-      // One that waits for room is not overtaken by smaller ones for ever.
-      if (pending.position === 0) admitting &&= this.#admits(pending)
-      if ((pending.position > 0 || admitting) && this.#reserve(pending, 1) > 0) feeds.push(pending)
-    }
+    const feeds = this.#choose()
     if (feeds.length === 0) return this.#preempt()
     this.#steps++
-    for (const [pending, wanted] of allot(feeds, this.#limits)) {
+    for (const [pending, wanted] of allot(feeds, this.#room(feeds))) {
       const count = this.#reserve(pending, wanted)
       if (count === 0) continue
       if (pending.position === 0) pending.sequence.admittedAt = ++this.#admissions
@@ -182,6 +189,36 @@ export class Engine {
     } catch (error) {
       for (const { pending } of parts) pending.fail(error)
     }
+  }
+
+  /** The feeds of the next step, a block reserved for each. */
+  #choose(): Pending[] {
+    const { maxSequences, maxTokens, maxRows } = this.#limits
+    const few = this.#few
+    const most = Math.min(maxSequences, maxTokens, maxRows, few ?? maxSequences)
+    const isFew = ({ length }: Pending) => few !== undefined && length <= few
+    const feeds: Pending[] = []
+    let admitting = true
+    let left = few ?? maxTokens
+    for (const pending of this.#pending) {
+      if (feeds.length === most) break
+      if (feeds[0] && isFew(feeds[0]) !== isFew(pending)) continue
+      if (isFew(pending) && pending.remaining > left) continue
+      // One that waits for room is not overtaken by smaller ones for ever.
+      if (pending.position === 0) admitting &&= this.#admits(pending)
+      if ((pending.position === 0 && !admitting) || this.#reserve(pending, 1) === 0) continue
+      feeds.push(pending)
+      left -= pending.remaining
+    }
+    return feeds
+  }
+
+  #room(feeds: readonly Pending[]): StepRoom {
+    const { maxTokens, maxRows: rows } = this.#limits
+    if (this.#few === undefined) return { tokens: mixedTokens(feeds, maxTokens), rows }
+    const least = this.#few + 1
+    const waiting = this.#pending.length > feeds.length
+    return { tokens: waiting ? longTokens(maxTokens, feeds.length, least) : maxTokens, rows, least }
   }
 
   /** Whether there is room for all of a feed that holds nothing yet: else it would take blocks from those that have begun. */

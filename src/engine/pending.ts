@@ -56,6 +56,11 @@ export class Pending {
     return this.#end - this.position
   }
 
+  /** Tokens that are computed for it, those done included. */
+  get length(): number {
+    return this.#end - Math.min(this.#from, this.position)
+  }
+
   /** The next `count` ids, and which of them (by index among these) want logits. */
   next(count: number): { ids: readonly number[]; rows: readonly number[] } {
     const { tokens } = this.sequence

@@ -1,5 +1,4 @@
 // Who computes how much in a step: fair turns, and short feeds that do not wait for long ones.
-import type { Limits } from '../backends/backend.ts'
 import type { Pending } from './pending.ts'
 
 /** Feeds of so many tokens or fewer are somebody's next word. */
@@ -12,25 +11,41 @@ export function byTurn(a: Pending, b: Pending): number {
   return a.sequence.servedAt - b.sequence.servedAt || a.remaining - b.remaining
 }
 
+/** What a step holds. */
+export interface StepRoom {
+  readonly tokens: number
+  readonly rows: number
+  /** Cuts leave no fewer tokens than that behind. */
+  readonly least?: number
+}
+
+/** Part of a step for long feeds while others wait, of `count` feeds that are not cut below `least` tokens. */
+export function longTokens(maxTokens: number, count: number, least = 1): number {
+  return Math.min(maxTokens, Math.max(Math.ceil(maxTokens * LONG_SHARE), 2 * least * count))
+}
+
+/** What short feeds and long ones share. */
+export function mixedTokens(feeds: readonly Pending[], maxTokens: number): number {
+  const short = feeds.filter(({ remaining }) => remaining <= SHORT)
+  if (short.length === 0 || short.length === feeds.length) return maxTokens
+  const shortTokens = short.reduce((sum, { remaining }) => sum + remaining, 0)
+  return Math.min(maxTokens, Math.max(feeds.length, shortTokens + longTokens(maxTokens, 1)))
+}
+
 /**
  * Tokens of each feed in a step that all share, one at least if there are as many tokens and rows as feeds: what short ones leave of
  * equal parts goes to the longer ones.
  */
-export function allot(
-  feeds: readonly Pending[],
-  { maxTokens, maxRows }: Pick<Limits, 'maxTokens' | 'maxRows'>,
-): Map<Pending, number> {
+export function allot(feeds: readonly Pending[], room: StepRoom): Map<Pending, number> {
+  let { tokens, rows } = room
+  const { least = 1 } = room
   const ascending = feeds.toSorted((a, b) => a.remaining - b.remaining)
-  const short = ascending.filter(({ remaining }) => remaining <= SHORT)
-  const shortTokens = short.reduce((sum, { remaining }) => sum + remaining, 0)
-  const mixed = short.length > 0 && short.length < feeds.length
-  const mixedTokens = Math.max(feeds.length, shortTokens + Math.ceil(maxTokens * LONG_SHARE))
-  let tokens = mixed ? Math.min(maxTokens, mixedTokens) : maxTokens
-  let rows = maxRows
   const allotted = new Map<Pending, number>()
   ascending.forEach((feed, i) => {
     const left = feeds.length - i
-    const count = feed.fitting(Math.floor(tokens / left), Math.floor(rows / left))
+    const fitting = feed.fitting(Math.floor(tokens / left), Math.floor(rows / left))
+    const rest = feed.remaining - fitting
+    const count = rest > 0 && rest < least ? feed.remaining - least : fitting
     allotted.set(feed, count)
     tokens -= count
     rows -= feed.rowsIn(count)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { chatCommands } from '../../src/cli/chat/commands.ts'
 import { remoteCommands } from '../../src/cli/chat/remote.ts'
-import { answers, requestKinds } from '../../src/server/protocol.ts'
+import { answers, requestKinds } from '../../src/server/socket/protocol.ts'
 import { torchless } from '../support/command.ts'
 
 const text = readFileSync('docs/cli.md', 'utf8')

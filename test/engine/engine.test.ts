@@ -510,6 +510,39 @@ describe('turns', () => {
   })
 })
 
+describe('repeatable', () => {
+  // The mock has 16 tokens a step, and few are 2.
+  test('few tokens and many have steps of their own, and turns', async () => {
+    const { engine, backend } = await mockEngine([full], { repeatable: true, maxRows: 32 })
+    const decoding = range(5).map(async i => {
+      const session = engine.session()
+      for (let j = 0; j < 12; j++) await feedRight(session, ids(1 + (j % 2), `${i} ${j}`))
+    })
+    const lengths = [60, 3, 4, 5, 17, 18, 19, 35, 3]
+    const long = lengths.map(async (length, i) => {
+      await feedRight(engine.session(), ids(length, `long ${i}`))
+      return backend.steps.length
+    })
+    const [first = 0] = await Promise.all(long)
+    await Promise.all(decoding)
+    for (const { tokens, parts } of backend.steps)
+      if (tokens > 2) for (const part of parts) expect(part).toBeGreaterThan(2)
+    expect(backend.steps.some(({ sequences }) => sequences === 2)).toBe(true)
+    // Nobody was kept until the others had ended.
+    expect(first).toBeLessThan(backend.steps.length - 10)
+  })
+
+  test.each([3, 16, 17, 18, 19, 33, 34, 100])(
+    'a feed of %d tokens is cut as if it were alone',
+    async length => {
+      const { engine, backend } = await mockEngine([full], { repeatable: true, maxRows: 32 })
+      await feedRight(engine.session(), ids(length))
+      for (const { tokens } of backend.steps) expect(tokens).toBeGreaterThan(2)
+      expect(backend.computed).toBe(length)
+    },
+  )
+})
+
 describe('a full cache', () => {
   test('takes the blocks of those who were idle longest', async () => {
     const { engine, backend } = await mockEngine([full], { maxSequences: 2, maxSeqLen: 64 })

@@ -12,6 +12,8 @@ export const VOCABULARY = 50
 export interface MockStep {
   readonly tokens: number
   readonly sequences: number
+  /** Tokens of each sequence. */
+  readonly parts: readonly number[]
   readonly copies: number
   readonly want: Want
 }
@@ -20,6 +22,7 @@ export class MockBackend implements Backend {
   readonly name = 'mock'
   readonly device = { name: 'mock', memory: 0 }
   readonly stepTokens = 16
+  readonly fewTokens = 2
   /** The steps so far. */
   readonly steps: MockStep[] = []
   /** Whether what was compiled is disposed. */
@@ -109,8 +112,10 @@ class MockExecutable implements Executable {
   async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
     this.#check(batch)
     const { tokens, positions, sequence, slots, rows, copies } = batch
-    const sequences = new Set(sequence).size
-    this.backend.steps.push({ tokens: tokens.length, sequences, copies: copies.length / 3, want })
+    const parts: number[] = []
+    for (const s of sequence) parts[s] = (parts[s] ?? 0) + 1
+    const sequences = parts.length
+    this.backend.steps.push({ tokens: tokens.length, sequences, parts, copies: copies.length / 3, want })
     for (let i = 0; i < copies.length; i += 3) {
       const [group, from, to] = copies.subarray(i, i + 3) as unknown as [number, number, number]
       this.#cells[group]!.copyWithin(to * BLOCK_SIZE, from * BLOCK_SIZE, (from + 1) * BLOCK_SIZE)

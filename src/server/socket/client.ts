@@ -1,6 +1,6 @@
 // The other end of a chat server's socket.
 import { createConnection, type Socket } from 'node:net'
-import { DisconnectedError, ProtocolError, SourceError } from '../errors.ts'
+import { DisconnectedError, ProtocolError, SourceError } from '../../errors.ts'
 import { LineReader } from './lines.ts'
 import {
   type Answer,

@@ -1,5 +1,5 @@
 // Lines of text out of pieces of bytes, of bounded length.
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError } from '../../errors.ts'
 import { MAX_LINE } from './protocol.ts'
 
 const LINE_FEED = 10

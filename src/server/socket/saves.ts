@@ -2,9 +2,9 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatSave, parseSave, type SavedChat } from '../chat/save.ts'
-import { InvalidOptionError, SourceError } from '../errors.ts'
-import { writeWhole } from '../io/sink.ts'
+import { formatSave, parseSave, type SavedChat } from '../../chat/save.ts'
+import { InvalidOptionError, SourceError } from '../../errors.ts'
+import { writeWhole } from '../../io/sink.ts'
 
 /** Names are parts of paths on every system: letters, digits and three signs, which mean nothing to any of them. */
 const userNames = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -1,8 +1,8 @@
 // One user's connection: requests in their order, a conversation of its own, and what is left when the user vanishes: nothing.
-import type { Socket } from 'node:net'
-import type { Chat, ChatOptions, Message, Model, Reply, ReplyOptions } from '../api/index.ts'
-import { savedOptions } from '../chat/save.ts'
-import { InvalidOptionError, ProtocolError, SourceError, TorchlessError } from '../errors.ts'
+import type { Duplex } from 'node:stream'
+import type { Chat, ChatOptions, Message, Model, Reply, ReplyOptions } from '../../api/index.ts'
+import { savedOptions } from '../../chat/save.ts'
+import { InvalidOptionError, ProtocolError, SourceError, TorchlessError } from '../../errors.ts'
 import { LineReader } from './lines.ts'
 import { type Answer, MAX_LINE, PROTOCOL_VERSION, parseRequest, type Request } from './protocol.ts'
 import { checkUserName, type SaveRoot } from './saves.ts'
@@ -34,7 +34,7 @@ const aborted = new ProtocolError('aborted')
 
 export class Connection {
   readonly #parts: ServerParts
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #name: string
   readonly #reader = new LineReader()
   readonly #waiting: Waiting[] = []
@@ -49,7 +49,7 @@ export class Connection {
   readonly closed: Promise<void>
 
   /** `name` is for the log. The socket must allow that one side of it ends. */
-  constructor(parts: ServerParts, socket: Socket, name: string) {
+  constructor(parts: ServerParts, socket: Duplex, name: string) {
     this.#parts = parts
     this.#socket = socket
     this.#name = name

@@ -1,7 +1,7 @@
 // A Unix socket in the file system: made for its owner alone, taken over from the dead but not from the living, removed at the end.
 import { link, lstat, rename, unlink } from 'node:fs/promises'
 import { createConnection, type Server } from 'node:net'
-import { SourceError } from '../errors.ts'
+import { SourceError } from '../../errors.ts'
 
 /** Bytes of a path that every system has room for in a socket's address, the zero at its end not counted. */
 const MAX_PATH = 103

@@ -1,6 +1,6 @@
 // What is said over a chat server's socket: one JSON value a line, both ways. docs/cli.md describes it for others who speak it.
 import * as z from 'zod'
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError } from '../../errors.ts'
 
 export const PROTOCOL_VERSION = 1
 /** Bytes of a line, its end not counted. */
