@@ -157,7 +157,8 @@ async function serve(
   }))
     if (value)
       throw new UsageError(`--${flag}: not with --socket, for each user may say so (torchless attach)`)
-  const { socket = '', chatSaveRoot: saveRoot } = flags
+  const { socket, chatSaveRoot: saveRoot } = flags
+  if (!socket) throw new UsageError('--socket: expected a path, found nothing')
   await serveSocket({ path, flags, terminal, chat: chatOptions(flags), socket, saveRoot })
 }
 

@@ -257,6 +257,25 @@ describe('piped', () => {
     expect(err).toContain('weights are in memory')
   })
 
+  test('what is thought is shown beside the answers, not among them', async () => {
+    const lines = ['/template deepseek-r1', 'Once upon a time']
+    const args = ['--thinking-budget', '6', '--temperature', '5', '--seed', '3'] as const
+    const [hidden, shown, json] = await Promise.all([
+      chat(lines, ...args),
+      chat(lines, ...args, '--show-thinking'),
+      chat(lines, ...args, '--json'),
+    ])
+    expect(shown.out).toBe(hidden.out)
+    const thought = json.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).thinking ?? '')
+      .join('')
+    expect(thought.length).toBeGreaterThan(5)
+    expect(shown.err).toContain(thought)
+    expect(hidden.err).not.toContain(thought)
+  })
+
   test('as JSON, a line a piece and one at the end', async () => {
     const { out } = await chat(['Once upon a time'], '--json')
     const lines = out
