@@ -34,8 +34,8 @@ export interface LoadOptions {
   /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
   readonly lazyMemory?: number | undefined
   /**
-   * Whether what a conversation or a generation says does not depend, to the last digit, on how many others run at the same time. Costs
-   * speed where more than four do. Default false.
+   * Whether what is drawn greedily or by a seed does not depend, to the last digit, on how many others the model computes at the same
+   * time. Costs such draws speed where there are more than four at once. Default false.
    */
   readonly repeatable?: boolean | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */

@@ -17,7 +17,7 @@ import { BatchBuilder, type BatchPart } from './batch.ts'
 import { BlockList } from './block-list.ts'
 import { type Feed, Pending } from './pending.ts'
 import { BlockPool } from './pool.ts'
-import { allot, byTurn, longTokens, mixedTokens, type StepRoom } from './schedule.ts'
+import { allot, byTurn, type StepRoom, stepTokens } from './schedule.ts'
 import { Sequence } from './sequence.ts'
 import { Session } from './session.ts'
 
@@ -28,8 +28,8 @@ export interface EngineOptions {
   /** Add up the squares of what matrices are multiplied with. */
   readonly collectSquares?: boolean
   /**
-   * Whether a sequence's numbers are those that it would have alone, to the last digit, where a backend adds floats in another order
-   * for few tokens: these then have steps of their own. (But for rows that were lost because the cache is too small for all.)
+   * Whether the numbers of feeds that ask for it are those that they would be alone, to the last digit, where a backend adds floats in
+   * another order for few tokens: these then have steps of their own. (But for rows that were lost because the cache is too small for all.)
    */
   readonly repeatable?: boolean | undefined
   /** Most tokens in a step: longer feeds take several. Default: what suits the backend. */
@@ -42,6 +42,8 @@ export interface EngineOptions {
 
 /** Rows that a window group keeps beyond its window, so that short rewinds cost nothing. */
 const WINDOW_SLACK = 16
+
+type FeedKind = 'any' | 'few' | 'many'
 
 export class Engine {
   readonly maxSeqLen: number
@@ -191,19 +193,24 @@ export class Engine {
     }
   }
 
-  /** The feeds of the next step, a block reserved for each. */
+  /** The feeds of the next step, all of one kind, a block reserved for each. */
   #choose(): Pending[] {
+    for (const kind of new Set(this.#pending.map(pending => this.#kind(pending)))) {
+      const feeds = this.#chooseOf(kind)
+      if (feeds.length > 0) return feeds
+    }
+    return []
+  }
+
+  #chooseOf(kind: FeedKind): Pending[] {
     const { maxSequences, maxTokens, maxRows } = this.#limits
-    const few = this.#few
-    const most = Math.min(maxSequences, maxTokens, maxRows, few ?? maxSequences)
-    const isFew = ({ length }: Pending) => few !== undefined && length <= few
+    const most = Math.min(maxSequences, maxTokens, maxRows, kind === 'any' ? maxSequences : this.#few!)
     const feeds: Pending[] = []
     let admitting = true
-    let left = few ?? maxTokens
+    let left = kind === 'few' ? this.#few! : Number.POSITIVE_INFINITY
     for (const pending of this.#pending) {
       if (feeds.length === most) break
-      if (feeds[0] && isFew(feeds[0]) !== isFew(pending)) continue
-      if (isFew(pending) && pending.remaining > left) continue
+      if (this.#kind(pending) !== kind || pending.remaining > left) continue
       // One that waits for room is not overtaken by smaller ones for ever.
       if (pending.position === 0) admitting &&= this.#admits(pending)
       if ((pending.position === 0 && !admitting) || this.#reserve(pending, 1) === 0) continue
@@ -213,12 +220,17 @@ export class Engine {
     return feeds
   }
 
+  /** Whether a feed goes with any other, or only with those of few tokens, or of many. */
+  #kind({ feed, length }: Pending): FeedKind {
+    if (this.#few === undefined || !feed.repeatable) return 'any'
+    return length <= this.#few ? 'few' : 'many'
+  }
+
   #room(feeds: readonly Pending[]): StepRoom {
     const { maxTokens, maxRows: rows } = this.#limits
-    if (this.#few === undefined) return { tokens: mixedTokens(feeds, maxTokens), rows }
-    const least = this.#few + 1
     const waiting = this.#pending.length > feeds.length
-    return { tokens: waiting ? longTokens(maxTokens, feeds.length, least) : maxTokens, rows, least }
+    const least = this.#kind(feeds[0]!) === 'any' ? 1 : this.#few! + 1
+    return { tokens: stepTokens(feeds, maxTokens, { waiting, least }), rows, least }
   }
 
   /** Whether there is room for all of a feed that holds nothing yet: else it would take blocks from those that have begun. */

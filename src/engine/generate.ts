@@ -37,6 +37,7 @@ export async function* generateTokens(
     const mask = constraint?.allowed()
     const logits = await session.feed(next, {
       want: mask ? 'full' : sampler.want,
+      repeatable: sampler.repeatable,
       signal,
       onProgress: count === 0 ? onProgress : undefined,
     })

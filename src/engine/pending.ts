@@ -11,6 +11,8 @@ export interface Feed {
   /** Ascending indices into `ids` whose logits are wanted. */
   readonly rows: readonly number[]
   readonly want: Want
+  /** Whether company must not change the numbers, where the engine sees to that. */
+  readonly repeatable: boolean
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((done: number, total: number) => void) | undefined
 }

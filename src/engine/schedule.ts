@@ -19,17 +19,20 @@ export interface StepRoom {
   readonly least?: number
 }
 
-/** Part of a step for long feeds while others wait, of `count` feeds that are not cut below `least` tokens. */
-export function longTokens(maxTokens: number, count: number, least = 1): number {
-  return Math.min(maxTokens, Math.max(Math.ceil(maxTokens * LONG_SHARE), 2 * least * count))
-}
-
-/** What short feeds and long ones share. */
-export function mixedTokens(feeds: readonly Pending[], maxTokens: number): number {
+/**
+ * Tokens of a step: all where nobody waits for it to end. `waiting`: others are not in it. `least`: tokens that no feed is cut below.
+ */
+export function stepTokens(
+  feeds: readonly Pending[],
+  maxTokens: number,
+  { waiting, least }: { readonly waiting: boolean; readonly least: number },
+): number {
   const short = feeds.filter(({ remaining }) => remaining <= SHORT)
-  if (short.length === 0 || short.length === feeds.length) return maxTokens
+  const longCount = feeds.length - short.length
+  if (!waiting && short.length === 0) return maxTokens
   const shortTokens = short.reduce((sum, { remaining }) => sum + remaining, 0)
-  return Math.min(maxTokens, Math.max(feeds.length, shortTokens + longTokens(maxTokens, 1)))
+  const longTokens = longCount === 0 ? 0 : Math.ceil(maxTokens * LONG_SHARE)
+  return Math.min(maxTokens, shortTokens + Math.max(longTokens, 2 * least * longCount))
 }
 
 /**

@@ -12,6 +12,8 @@ export interface FeedOptions {
   readonly rows?: 'last' | 'all' | readonly number[] | undefined
   /** How much of each row; default `full`. */
   readonly want?: Want | undefined
+  /** With a model loaded `repeatable`: whether the numbers must be those that they would be alone. Default true. */
+  readonly repeatable?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Called after each step with the number of tokens computed so far and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -63,10 +65,12 @@ export class Session {
 
     const want = checkedWant(options.want ?? 'full')
     const rows = rowIndices(options.rows ?? 'last', ids.length)
-    const { signal, onProgress } = options
+    const { signal, onProgress, repeatable = true } = options
     this.#feeding = true
     try {
-      return await this.#engine.run({ sequence: this.#sequence, ids, rows, want, signal, onProgress })
+      return await this.#engine.run({
+        ...{ sequence: this.#sequence, ids, rows, want, repeatable, signal, onProgress },
+      })
     } finally {
       this.#feeding = false
       if (this.#disposed) this.#engine.release(this.#sequence)

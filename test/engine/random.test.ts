@@ -14,7 +14,7 @@ test.each([[[full]], [[window(20)]], [[full, window(20)]], [[window(1), full, wi
   async groups => {
     const random = new Random(`sessions ${JSON.stringify(groups)}`)
     const limits = { maxSeqLen: 192, maxTokens: 16, maxRows: 8, maxSequences: 3 }
-    const { engine, backend } = await mockEngine(groups, limits)
+    const { engine, backend } = await mockEngine(groups, { ...limits, repeatable: groups.length > 1 })
     const all = freeBlocks(engine)
     const seen = { fed: 0, aborted: 0, partly: 0, recomputed: 0 }
     let left = 300
@@ -63,7 +63,9 @@ test.each([[[full]], [[window(20)]], [[full, window(20)]], [[window(1), full, wi
         if (total > count) seen.recomputed++
       }
       try {
-        const logits = await session.feed(ids, { rows, signal: controller.signal, onProgress })
+        const logits = await session.feed(ids, {
+          ...{ rows, signal: controller.signal, onProgress, repeatable: random.below(2) === 0 },
+        })
         const start = tokens.length
         tokens.push(...ids)
         const expected = expectedRows(groups, tokens)
