@@ -23,7 +23,7 @@ export function addAttachCommand(program: Command): void {
 
 async function attach(socket: string, flags: AttachFlags): Promise<void> {
   const terminal = new Terminal(flags)
-  const { user = userInfo().username, showThinking = false, debug = false } = flags
+  const { user = userInfo().username.toLowerCase(), showThinking = false, debug = false } = flags
   const client = await ChatClient.connect(socket, user)
   const conversation = new RemoteConversation(client, terminal, { showThinking, debug })
   await converse(conversation, remoteCommands, client.welcome.model)

@@ -48,7 +48,7 @@ export function allot(feeds: readonly Pending[], room: StepRoom): Map<Pending, n
     const left = feeds.length - i
     const fitting = feed.fitting(Math.floor(tokens / left), Math.floor(rows / left))
     const rest = feed.remaining - fitting
-    const count = rest > 0 && rest < least ? feed.remaining - least : fitting
+    const count = rest > 0 && rest < least && feed.remaining > least ? feed.remaining - least : fitting
     allotted.set(feed, count)
     tokens -= count
     rows -= feed.rowsIn(count)

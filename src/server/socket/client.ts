@@ -32,6 +32,8 @@ export class ChatClient {
   private constructor(socket: Socket, path: string) {
     this.#socket = socket
     this.#path = path
+    // Whoever waits for an answer is told.
+    socket.on('error', () => {})
     this.#lines = answersOf(socket)
   }
 
