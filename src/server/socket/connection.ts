@@ -1,6 +1,14 @@
 // One user's connection: requests in their order, a conversation of its own, and what is left when the user vanishes: nothing.
 import type { Duplex } from 'node:stream'
-import type { Chat, ChatOptions, Message, Model, Reply, ReplyOptions } from '../../api/index.ts'
+import {
+  type Chat,
+  type ChatOptions,
+  createSampler,
+  type Message,
+  type Model,
+  type Reply,
+  type ReplyOptions,
+} from '../../api/index.ts'
 import { savedOptions } from '../../chat/save.ts'
 import { InvalidOptionError, ProtocolError, SourceError, TorchlessError } from '../../errors.ts'
 import { LineReader } from './lines.ts'
@@ -172,7 +180,7 @@ export class Connection {
         chat.system = request.system ?? undefined
         return this.#send(settingsOf(chat), id)
       case 'set':
-        chat.options = { ...chat.options, ...withoutNulls(request.set) }
+        setOptions(chat, request.set)
         return this.#send(settingsOf(chat), id)
       case 'settings':
         return this.#send(settingsOf(chat), id)
@@ -307,8 +315,19 @@ function settingsOf({ system, options }: Chat): Answer {
   return { settings: { system: system ?? null, options: Object.fromEntries(known) } }
 }
 
-function withoutNulls(values: Readonly<Record<string, unknown>>): ReplyOptions {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value ?? undefined]))
+/** Null takes an option back. Throws InvalidOptionError and changes nothing if one of them cannot be. */
+function setOptions(chat: Chat, values: Readonly<Record<string, unknown>>): void {
+  const given = Object.entries(values).map(([key, value]) => [key, value ?? undefined])
+  const options: ReplyOptions = { ...chat.options, ...Object.fromEntries(given) }
+  const before = chat.options
+  chat.options = options
+  try {
+    // Which numbers are out of range is known to those who draw.
+    createSampler(chat.options)
+  } catch (error) {
+    chat.options = before
+    throw error
+  }
 }
 
 function plainContext(chat: Chat): Extract<Answer, { context: unknown }>['context'] {

@@ -223,8 +223,15 @@ describe('a user', () => {
     expect(told.last.settings).toMatchObject({ system: 'Be brief.', options: { temperature: 0 } })
     const set = await user.ask({ set: { maxTokens: 4, topK: 3 } }, 'settings')
     expect(set.last.settings.options).toMatchObject({ maxTokens: 4, topK: 3 })
-    const wrong = await user.ask({ set: { maxTokens: -1 } }, 'settings')
-    expect(wrong.last.error).toMatchObject({ name: 'InvalidOptionError' })
+    for (const wrong of [
+      { maxTokens: -1 },
+      { topP: 3 },
+      { temperature: 'hot' },
+      { heat: 1 },
+      { topK: -1, seed: 3 },
+    ])
+      expect((await user.ask({ set: wrong }, 'settings')).last.error.name).toBe('InvalidOptionError')
+    expect((await user.ask({ settings: true }, 'settings')).last).toEqual(set.last)
     expect((await user.ask({ set: { topK: null } }, 'settings')).last.settings.options).toMatchObject({
       maxTokens: 4,
     })
