@@ -45,8 +45,9 @@ const rules: Record<string, Rule> = {
     ],
     packages: ['zod', '@standard-schema/spec'],
   },
+  server: { imports: ['api', 'chat', 'io'], packages: ['zod'], node: true },
   cli: {
-    imports: ['api', 'chat', 'code', 'io'],
+    imports: ['api', 'chat', 'code', 'io', 'server'],
     packages: ['commander', 'picocolors', 'cli-progress', 'string-width'],
     node: true,
   },

@@ -102,6 +102,19 @@ export class SourceError extends TorchlessError {
 /** A chat template cannot be rendered: its text is no valid template, or it refuses these messages. */
 export class TemplateError extends TorchlessError {}
 
+/** A line over a chat server's socket is none that was expected. */
+export class ProtocolError extends TorchlessError {}
+
+/** A chat server has gone in the midst of a conversation. */
+export class DisconnectedError extends TorchlessError {
+  constructor(
+    /** Path of its socket. */
+    readonly path: string,
+  ) {
+    super(`${path}: the server has gone`)
+  }
+}
+
 /** A backend cannot run here: nothing is built for this machine and nothing can be, or a driver is missing. */
 export class BackendUnavailableError extends TorchlessError {}
 

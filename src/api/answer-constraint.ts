@@ -161,13 +161,12 @@ export class AnswerConstraint implements AnswerBound {
   }
 }
 
-/** Marks that are control tokens, which have no text otherwise. */
+/** Control tokens that marks are made of: they have no text otherwise. */
 export function controlMarks(tokenizer: Tokenizer, { open, close }: ThinkingMarkers): Map<number, string> {
   const marks = new Map<number, string>()
-  for (const mark of [open, close]) {
-    const ids = tokenizer.encode(mark, { special: true })
-    if (ids.length === 1 && tokenizer.decode(ids) === '') marks.set(ids[0]!, mark)
-  }
+  for (const mark of [open, close])
+    for (const id of tokenizer.encode(mark, { special: true }))
+      if (tokenizer.decode([id]) === '') marks.set(id, tokenizer.piece(id))
   return marks
 }
 

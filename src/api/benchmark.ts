@@ -59,7 +59,7 @@ const schema = z.strictObject({
 
 /**
  * Measures a loaded model that does nothing else. Rejects with ContextOverflowError if the tokens do not fit into its
- * context, with CacheFullError if there are more sequences than it holds.
+ * context.
  */
 export async function benchmark(model: Model, options: BenchmarkOptions = {}): Promise<Benchmark> {
   const o = checkOptions('benchmark', schema, options)

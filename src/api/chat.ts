@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { type BuiltinName, builtinNames } from '../chat/builtin.ts'
 import type { Message } from '../chat/template.ts'
-import { endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
+import { closingText, endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
 import { firstThatFits, turnStarts } from '../chat/turns.ts'
 import type { Constraint } from '../engine/constraint.ts'
 import type { SamplerOptions } from '../engine/sampler.ts'
@@ -296,6 +296,7 @@ export class Chat {
             prompt: prompt.text,
             tokenizer: chat.#tokenizer,
             markers: chat.#markers,
+            closing: () => closingText(chat.#markers!, messages => chat.#template.render(messages).text),
           },
           dropped: chat.#dropped - before.dropped,
           options: {

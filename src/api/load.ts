@@ -33,6 +33,11 @@ export interface LoadOptions {
   readonly lazy?: boolean | undefined
   /** Bytes of memory for weights where they stay on disk. Default 1.5 GiB. */
   readonly lazyMemory?: number | undefined
+  /**
+   * Whether what is drawn greedily or by a seed does not depend, to the last digit, on how many others the model computes at the same
+   * time. Costs such draws speed where there are more than four at once. Default false.
+   */
+  readonly repeatable?: boolean | undefined
   /** What to take the model for (`llama`), whatever the file calls it. */
   readonly architecture?: string | undefined
   /** What to read the file as, where its content does not tell. */
@@ -56,6 +61,7 @@ const schema = z.strictObject({
   numa: z.boolean().default(false),
   lazy: z.boolean().default(false),
   lazyMemory: count.default(DEFAULT_LAZY_MEMORY),
+  repeatable: z.boolean().default(false),
   architecture: z.enum(architectureNames as [string, ...string[]]).optional(),
   format: formatOption,
   precision: z.enum(precisionNames).optional(),
@@ -80,6 +86,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     tokenizer: otherTokenizer,
     lazy,
     lazyMemory,
+    repeatable,
     ...backendOptions
   } = checkOptions('loadModel', schema, options)
   const opened = await openModelFile(location, format)
@@ -100,7 +107,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     })
     try {
       const { program } = recorded
-      const engineOptions = { maxSeqLen: maxSeqLen ?? recorded.config.contextLength, kvDType }
+      const engineOptions = { maxSeqLen: maxSeqLen ?? recorded.config.contextLength, kvDType, repeatable }
       const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...engineOptions })
       const memory = backend.memory?.(program, limits)
       if (memory) checkFit({ name, program, memory, kvDType, maxSeqLen })

@@ -47,6 +47,8 @@ export interface ReplyParts {
   readonly prompt: string
   readonly tokenizer: Tokenizer
   readonly markers: ThinkingMarkers | undefined
+  /** Closes a trace that has had its tokens. */
+  readonly closing: () => string
   readonly dropped: number
   readonly seed: number | undefined
   /** Bounds the reply; made for it alone. */
@@ -150,25 +152,26 @@ class Trace {
   /** Tokens of the trace so far, the model's own marks among them. */
   tokens = 0
   readonly #budget: number
-  readonly #close: readonly number[]
+  readonly #closing: () => readonly number[]
   readonly #marks: ReadonlyMap<number, string>
   #closed = false
   /** Ids that are still to come of those that close it. */
-  #closing = 0
+  #closingLeft = 0
 
-  constructor({ prompt, tokenizer, markers, options }: ReplyParts) {
+  constructor({ prompt, tokenizer, markers, closing, options }: ReplyParts) {
     const open = markers !== undefined && endsInThinking(prompt, markers)
     this.splitter = new ThinkingSplitter(markers, open)
     this.#budget = options.thinkingBudget ?? Number.POSITIVE_INFINITY
-    this.#close = markers ? tokenizer.encode(`\n${markers.close}\n\n`, { special: true }) : []
+    this.#closing = () => tokenizer.encode(closing(), { special: true })
     this.#marks = markers ? controlMarks(tokenizer, markers) : new Map()
   }
 
   take(id: number, decode: (id: number) => string): ReplyPiece[] {
     const before = this.splitter.thinking
-    const pieces = this.splitter.push(this.#marks.get(id) ?? decode(id))
+    const mark = this.splitter.answering ? undefined : this.#marks.get(id)
+    const pieces = this.splitter.push(mark ?? decode(id))
     // Those that close the trace are not the model's.
-    if (this.#closing > 0) this.#closing--
+    if (this.#closingLeft > 0) this.#closingLeft--
     else if (before || this.splitter.thinking) this.tokens++
     return pieces
   }
@@ -177,7 +180,8 @@ class Trace {
   interject(): readonly number[] {
     if (this.#closed || !this.splitter.thinking || this.tokens < this.#budget) return []
     this.#closed = true
-    this.#closing = this.#close.length
-    return this.#close
+    const ids = this.#closing()
+    this.#closingLeft = ids.length
+    return ids
   }
 }

@@ -160,6 +160,11 @@ export interface Backend {
   readonly device: DeviceInfo
   /** Tokens that are worth computing in one step: more bring no more speed. */
   readonly stepTokens: number
+  /**
+   * Steps of up to so many tokens, and rows of logits, add floats in another order than longer ones. Undefined where a token's numbers
+   * do not depend on its company.
+   */
+  readonly fewTokens?: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
   /** What a program would take here, and what is left, in bytes; undefined where that is not known. */

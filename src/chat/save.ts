@@ -13,6 +13,19 @@ export interface SavedChat {
   readonly settings?: Readonly<Record<string, number | boolean>> | undefined
 }
 
+/** Settings that are saved, by the names of ChatOptions. */
+const SAVED = [
+  ...(['temperature', 'topK', 'topP', 'minP', 'repeatPenalty', 'presencePenalty'] as const),
+  ...(['frequencyPenalty', 'repeatLastN', 'seed', 'maxTokens', 'thinkingBudget'] as const),
+]
+
+/** Of a chat's options, or of a save's settings, those that are saved. */
+export function savedOptions(options: object): Partial<Record<(typeof SAVED)[number], number>> {
+  const given = options as Readonly<Record<string, unknown>>
+  const known = SAVED.filter(key => typeof given[key] === 'number')
+  return Object.fromEntries(known.map(key => [key, given[key]]))
+}
+
 const NAME = 'torchless chat'
 const VERSION = 1
 

@@ -1,10 +1,16 @@
 // What a model thinks before it answers: which marks enclose it, and how a stream of text is split at them.
+import { TemplateError } from '../errors.ts'
 import { overlap } from './overlap.ts'
+import type { Message } from './template.ts'
 
 /** Texts that open and close a trace of thinking. */
 export interface ThinkingMarkers {
   readonly open: string
   readonly close: string
+  /** What opens an answer that no trace came before. */
+  readonly answer?: string
+  /** What is said to close a trace early, where the template does not tell. Default: the mark on a line of its own, and an empty one. */
+  readonly closing?: string
 }
 
 /** A part of a reply. */
@@ -14,12 +20,43 @@ export type ReplyPiece = { readonly text: string } | { readonly thinking: string
 const known: readonly ThinkingMarkers[] = [
   { open: '<think>', close: '</think>' }, // DeepSeek-R1, Qwen3, QwQ and most others
   { open: '<thinking>', close: '</thinking>' },
-  { open: '[THINK]', close: '[/THINK]' }, // Magistral
+  { open: '[THINK]', close: '[/THINK]', closing: '[/THINK]' }, // Magistral
   { open: '<seed:think>', close: '</seed:think>' }, // Seed-OSS
-  { open: '<|START_THINKING|>', close: '<|END_THINKING|>' }, // Command A Reasoning
+  { open: '<|START_THINKING|>', close: '<|END_THINKING|>', closing: '<|END_THINKING|>' }, // Command A Reasoning
   { open: '<|begin_of_thought|>', close: '<|end_of_thought|>' }, // OpenThinker
   { open: '<reasoning>', close: '</reasoning>' },
+  // gpt-oss: two channels, of which the answer has the second.
+  {
+    open: '<|channel|>analysis<|message|>',
+    close: '<|end|><|start|>assistant<|channel|>final<|message|>',
+    answer: '<|channel|>final<|message|>',
+    closing: '<|end|><|start|>assistant<|channel|>final<|message|>',
+  },
 ]
+
+/** Words that no template changes. */
+const THOUGHT = 'THOUGHT'
+const ANSWER = 'ANSWER'
+
+/** What closes a trace: what the template writes between a thought and an answer, if it writes both. */
+export function closingText(
+  markers: ThinkingMarkers,
+  render: (messages: readonly Message[]) => string,
+): string {
+  const { close, closing = `\n${close}\n\n` } = markers
+  try {
+    const written = render([
+      { role: 'user', content: 'QUESTION' },
+      { role: 'assistant', content: ANSWER, reasoning_content: THOUGHT },
+    ])
+    const [, after] = written.split(THOUGHT)
+    const [between, rest] = after?.split(ANSWER) ?? []
+    return rest !== undefined && between!.trim() === close ? between! : closing
+  } catch (error) {
+    if (error instanceof TemplateError) return closing
+    throw error
+  }
+}
 
 /**
  * The marks of a model: those that its chat template names, else those that its vocabulary has tokens for. A template that only cuts
@@ -64,6 +101,11 @@ export class ThinkingSplitter {
     return this.#state === 'thinking'
   }
 
+  /** Whether the answer has begun: marks are words from now on. */
+  get answering(): boolean {
+    return this.#state === 'answer'
+  }
+
   push(piece: string): ReplyPiece[] {
     const pieces: ReplyPiece[] = []
     // Space after space decides nothing, and is not looked at again: there may be much of it.
@@ -94,13 +136,17 @@ export class ThinkingSplitter {
 
   /** Answers the text that is left to look at. */
   #atStart(text: string): string {
-    const { open } = this.#markers!
+    const { open, answer } = this.#markers!
     const begun = text.trimStart()
     if (begun.startsWith(open)) {
       this.#state = 'thinking'
       return begun.slice(open.length)
     }
-    if (open.startsWith(begun)) {
+    if (answer !== undefined && begun.startsWith(answer)) {
+      this.#state = 'after'
+      return begun.slice(answer.length)
+    }
+    if (open.startsWith(begun) || answer?.startsWith(begun)) {
       this.#held = text
       return ''
     }

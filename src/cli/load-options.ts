@@ -78,7 +78,12 @@ export function addTerminalOptions(command: Command): Command {
 }
 
 /** Loads the model that a command was given, a path or a name on a hub. */
-export async function load(given: string, flags: LoadFlags, terminal: Terminal): Promise<Model> {
+export async function load(
+  given: string,
+  flags: LoadFlags,
+  terminal: Terminal,
+  more: Pick<LoadOptions, 'repeatable'> = {},
+): Promise<Model> {
   const path = await localModel(given, terminal)
   const started = performance.now()
   const { backend, maxSeqLen, kvDtype, threads, numa, lazy, lazyMemory, arch, format, precision } = flags
@@ -86,7 +91,7 @@ export async function load(given: string, flags: LoadFlags, terminal: Terminal):
   const notice = (line: string) => terminal.warn(line)
   const model = await loadModel(path, {
     ...{ backend, maxSeqLen, kvDType: kvDtype, threads, numa, lazy, lazyMemory, notice },
-    ...{ architecture: arch, format, precision, tokenizer },
+    ...{ architecture: arch, format, precision, tokenizer, ...more },
   })
   if (model.contextLength > model.trainedContextLength)
     terminal.warn(

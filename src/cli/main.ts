@@ -2,6 +2,7 @@
 // The command `torchless`: parses arguments, runs a command, ends with the right exit code.
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import { addAttachCommand } from './attach.ts'
 import { addBenchCommand } from './bench.ts'
 import { addConvertCommand } from './convert.ts'
 import { reportFailure } from './failure.ts'
@@ -37,6 +38,7 @@ addConvertCommand(program)
 addQuantizeCommand(program)
 addImatrixCommand(program)
 addPullCommand(program)
+addAttachCommand(program)
 
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { type Command, Option } from 'commander'
 import {
   builtinModel,
+  type ChatOptions,
   type EditFormat,
   type GenerateOptions,
   type Generation,
@@ -16,6 +17,7 @@ import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { real, whole } from './numbers.ts'
+import { serveSocket } from './serve-socket.ts'
 import { type StructuredFlags, structuredOptions } from './structured.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -41,6 +43,8 @@ type RunFlags = LoadFlags &
     readonly editFormat?: EditFormat
     readonly constrainedEdits: boolean
     readonly echo: boolean
+    readonly socket?: string
+    readonly chatSaveRoot?: string
     readonly listBackends?: boolean
     readonly listModels?: boolean
   }
@@ -80,6 +84,11 @@ export function addRunCommand(program: Command): void {
       '--no-constrained-edits',
       'in coding mode, let blocks search lines that no file has (otherwise they cannot miss)',
     )
+    .option(
+      '--socket <path>',
+      'serve chats of several users on this Unix socket; torchless attach talks to it',
+    )
+    .option('--chat-save-root <dir>', 'with --socket: keep saved chats here, a folder for each user')
     .option('--no-echo', 'print only what the model adds')
     .option('--json', 'one JSON value a line')
     .option('--list-backends', 'list the backends and whether they can be used here')
@@ -99,6 +108,8 @@ async function run(first: string | undefined, second: string | undefined, flags:
   if (flags.listModels) return printModels(terminal)
   const [path = builtinModel.name, given] =
     second === undefined && first !== undefined && !isModel(first) ? [undefined, first] : [first, second]
+  if (flags.socket !== undefined) return serve(path, given, flags, terminal)
+  if (flags.chatSaveRoot !== undefined) throw new UsageError('--chat-save-root: only with --socket')
   if (flags.chat || (given === undefined && process.stdin.isTTY && process.stdout.isTTY))
     return converse(path, given === '-' ? undefined : given, flags, terminal)
   for (const [flag, value] of Object.entries({
@@ -154,17 +165,39 @@ async function converse(
   flags: RunFlags,
   terminal: Terminal,
 ): Promise<void> {
+  const { showThinking = false, debug = false, editFormat, constrainedEdits } = flags
+  const options = { path, flags, terminal, showThinking, debug, editFormat, constrainedEdits }
+  await chat({ ...options, chat: await chatOptions(flags) }, first)
+}
+
+async function serve(
+  path: string,
+  prompt: string | undefined,
+  flags: RunFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (prompt !== undefined) throw new UsageError('--socket: expected no prompt; users of the socket say it')
+  for (const [flag, value] of Object.entries({
+    chat: flags.chat,
+    json: flags.json,
+    'show-thinking': flags.showThinking,
+  }))
+    if (value)
+      throw new UsageError(`--${flag}: not with --socket, for each user may say so (torchless attach)`)
+  if (flags.editFormat !== undefined || !flags.constrainedEdits)
+    throw new UsageError(
+      `--${flags.editFormat === undefined ? 'no-constrained-edits' : 'edit-format'}: not with --socket, whose users edit no files`,
+    )
+  const { socket, chatSaveRoot: saveRoot } = flags
+  if (!socket) throw new UsageError('--socket: expected a path, found nothing')
+  await serveSocket({ path, flags, terminal, chat: await chatOptions(flags), socket, saveRoot })
+}
+
+async function chatOptions(flags: RunFlags): Promise<ChatOptions> {
   if (flags.ignoreEos) throw new UsageError('--ignore-eos: a reply in a chat ends where the model ends it')
-  const { system, thinkingBudget, showThinking = false, debug = false, editFormat, constrainedEdits } = flags
+  const { system, thinkingBudget } = flags
   const { ignoreEos: _, ...sampling } = samplingOptions(flags)
-  const structured = await structuredOptions(flags, flags)
-  await chat(
-    {
-      ...{ path, flags, terminal, showThinking, debug, editFormat, constrainedEdits },
-      chat: { ...sampling, ...structured, system, thinkingBudget },
-    },
-    first,
-  )
+  return { ...sampling, ...(await structuredOptions(flags, flags)), system, thinkingBudget }
 }
 
 async function end({ finish, usage, timings }: Generation, terminal: Terminal): Promise<void> {

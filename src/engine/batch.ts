@@ -44,21 +44,19 @@ export class BatchBuilder {
     this.#lengths.fill(0)
   }
 
-  /** Adds as much of a feed as still fits; throws CacheFullError, having added nothing, if no blocks are left. */
-  add(pending: Pending): void {
-    const { maxTokens, maxRows, maxSequences, maxBlocks } = this.#limits
-    if (this.#parts.length === maxSequences) return
-    const count = pending.fitting(maxTokens - this.#tokens.length, maxRows - this.#rows.length)
-    if (count === 0) return
-
-    const start = pending.position
-    const { lists } = pending.feed
-    for (const list of lists) list.pool.require(list.needed(start, start + count))
-    lists.forEach((list, group) => {
-      for (const { from, to } of list.reserve(start, start + count)) this.#copies.push(group, from, to)
+  /** Makes positions `[start, end)` of a feed writable; its blocks must be there. */
+  reserve({ sequence }: Pending, start: number, end: number): void {
+    sequence.lists.forEach((list, group) => {
+      for (const { from, to } of list.reserve(start, end)) this.#copies.push(group, from, to)
     })
+  }
+
+  /** Adds the next `count` tokens of a feed, for which there is room, and whose positions are reserved. */
+  add(pending: Pending, count: number): void {
+    const { maxSequences, maxBlocks } = this.#limits
+    const start = pending.position
     const sequence = this.#parts.length
-    lists.forEach((list, group) => {
+    pending.sequence.lists.forEach((list, group) => {
       const row = group * maxSequences + sequence
       this.#lengths[row] = start + count
       this.#tables.set(list.blocks, row * maxBlocks)

@@ -62,6 +62,7 @@ export async function* generateTokens(
         logits = await session.feed([...next, ...ahead], {
           rows: Array.from({ length: ahead.length + 1 }, (_, i) => next.length - 1 + i),
           want: mask || ahead.length > 0 ? 'full' : sampler.want,
+          repeatable: sampler.repeatable,
           signal,
           onProgress: count === 0 ? onProgress : undefined,
         })

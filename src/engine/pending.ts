@@ -1,22 +1,20 @@
 // A feed on its way through steps: what is done of it, its logits so far, and the promise that it settles.
 import type { Logits, Want } from '../backends/backend.ts'
 import { selectLogits, sliceLogits } from '../backends/logits.ts'
-import type { BlockList } from './block-list.ts'
+import type { Sequence } from './sequence.ts'
 
 /** What a session asks the engine to compute. */
 export interface Feed {
-  /** The session's blocks, a list a cache group. */
-  readonly lists: readonly BlockList[]
-  /** Position of the first token. */
-  readonly start: number
+  /** Grows by `ids`, as they are computed. */
+  readonly sequence: Sequence
   readonly ids: readonly number[]
   /** Ascending indices into `ids` whose logits are wanted. */
   readonly rows: readonly number[]
   readonly want: Want
+  /** Whether company must not change the numbers, where the engine sees to that. */
+  readonly repeatable: boolean
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((done: number, total: number) => void) | undefined
-  /** Called with the ids of each step that was computed. */
-  readonly onStep: (computed: readonly number[]) => void
 }
 
 export class Pending {
@@ -25,12 +23,19 @@ export class Pending {
   /** Called when the result settles, by whoever may stop a step that nobody waits for. */
   onSettled: () => void = () => {}
   readonly #parts: Logits[] = []
-  #done = 0
+  /** Positions of the first of `ids`, and behind the last. */
+  readonly #start: number
+  readonly #end: number
+  /** The first position that was computed for this feed: rows may have been lost. */
+  #from: number
   #rowsDone = 0
   #resolve!: (logits: Logits) => void
   #reject!: (error: unknown) => void
 
   constructor(readonly feed: Feed) {
+    this.#start = feed.sequence.tokens.length
+    this.#end = this.#start + feed.ids.length
+    this.#from = feed.sequence.cached
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -40,39 +45,59 @@ export class Pending {
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
+  get sequence(): Sequence {
+    return this.feed.sequence
+  }
+
   /** Position of the next token to compute. */
   get position(): number {
-    return this.feed.start + this.#done
+    return this.sequence.cached
   }
 
   get remaining(): number {
-    return this.feed.ids.length - this.#done
+    return this.#end - this.position
+  }
+
+  /** Tokens that are computed for it, those done included. */
+  get length(): number {
+    return this.#end - Math.min(this.#from, this.position)
   }
 
   /** The next `count` ids, and which of them (by index among these) want logits. */
   next(count: number): { ids: readonly number[]; rows: readonly number[] } {
-    const end = this.#done + count
-    const rows: number[] = []
-    for (let i = this.#rowsDone; (this.feed.rows[i] ?? end) < end; i++)
-      rows.push(this.feed.rows[i]! - this.#done)
-    return { ids: this.feed.ids.slice(this.#done, end), rows }
+    const { tokens } = this.sequence
+    const first = this.position
+    const known = tokens.slice(first, first + count)
+    const begin = first + known.length - this.#start
+    const ids = known.concat(this.feed.ids.slice(begin, begin + count - known.length))
+    const done = this.#rowsDone
+    const rows = this.feed.rows.slice(done, done + this.rowsIn(count)).map(row => row + this.#start - first)
+    return { ids, rows }
   }
 
   /** Most ids of the next `limit` that need no more than `maxRows` rows. */
   fitting(limit: number, maxRows: number): number {
     const count = Math.min(limit, this.remaining)
     const overflow = this.feed.rows[this.#rowsDone + maxRows]
-    return overflow === undefined ? count : Math.min(count, overflow - this.#done)
+    return overflow === undefined ? count : Math.min(count, this.#start + overflow - this.position)
+  }
+
+  /** Rows that the next `count` ids need. */
+  rowsIn(count: number): number {
+    const end = this.position + count - this.#start
+    let rows = 0
+    while ((this.feed.rows[this.#rowsDone + rows] ?? end) < end) rows++
+    return rows
   }
 
   /** Takes the outcome of a step that computed the next `count` ids. */
   advance(count: number, logits: Logits, firstRow: number, rows: number): void {
-    const ids = this.feed.ids.slice(this.#done, this.#done + count)
-    this.#done += count
+    const { ids } = this.next(count)
+    this.#from = Math.min(this.#from, this.position)
     this.#rowsDone += rows
     if (rows > 0) this.#parts.push(selectLogits(sliceLogits(logits, firstRow, rows), this.feed.want))
-    this.feed.onStep(ids)
-    this.feed.onProgress?.(this.#done, this.feed.ids.length)
+    this.sequence.advance(ids)
+    this.feed.onProgress?.(this.position - this.#from, this.#end - this.#from)
     if (this.remaining === 0) this.#settle(() => this.#resolve(joinLogits(this.#parts)))
   }
 

@@ -1,5 +1,4 @@
 // Cache blocks of one group, counted by reference: who holds which block, not what is in it.
-import { CacheFullError } from '../errors.ts'
 
 export class BlockPool {
   readonly #references: Int32Array
@@ -11,13 +10,8 @@ export class BlockPool {
     this.#references = new Int32Array(capacity)
   }
 
-  /** Throws CacheFullError unless `count` blocks are free. */
-  require(count: number): void {
-    const free = this.#free.length + this.capacity - this.#fresh
-    if (count > free)
-      throw new CacheFullError(
-        `${count} cache blocks are needed, but ${free} of ${this.capacity} are free; dispose sessions that are done`,
-      )
+  get free(): number {
+    return this.#free.length + this.capacity - this.#fresh
   }
 
   /** A block with one reference; there must be a free one. */

@@ -37,6 +37,8 @@ export interface Candidates {
 export interface Sampler {
   /** How much of a row of logits `distribution` needs. */
   readonly want: Want
+  /** Whether the same logits are drawn from alike every time: the best, or by a seed. */
+  readonly repeatable?: boolean
   /** What may follow `history`, given one row of logits. */
   distribution(logits: Logits, history: readonly number[], mask?: TokenMask): Candidates
   draw(candidates: Candidates): number
@@ -59,6 +61,7 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
   const random = randomNumbers(o.seed ?? Math.floor(Math.random() * 2 ** 32))
 
   return {
+    repeatable: o.temperature === 0 || o.seed !== undefined,
     want: penalized ? 'full' : o.temperature === 0 ? 'argmax' : o.topK > 0 ? { top: o.topK } : 'full',
 
     distribution(logits, history, mask) {

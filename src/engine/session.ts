@@ -1,8 +1,8 @@
 // One sequence of tokens and its place in the caches. Token ids only: knows no text and no model.
 import type { Logits, Want } from '../backends/backend.ts'
 import { ContextOverflowError, DisposedError, InvalidOptionError } from '../errors.ts'
-import type { BlockList } from './block-list.ts'
 import type { Engine } from './engine.ts'
+import type { Sequence } from './sequence.ts'
 
 /** No vocabulary has more. */
 const MOST_WANTED = 2 ** 24
@@ -12,6 +12,8 @@ export interface FeedOptions {
   readonly rows?: 'last' | 'all' | readonly number[] | undefined
   /** How much of each row; default `full`. */
   readonly want?: Want | undefined
+  /** With a model loaded `repeatable`: whether the numbers must be those that they would be alone. Default true. */
+  readonly repeatable?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Called after each step with the number of tokens computed so far and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -23,27 +25,22 @@ export interface FeedOptions {
  */
 export class Session {
   readonly #engine: Engine
-  readonly #tokens: number[]
-  readonly #lists: readonly BlockList[]
-  /** Tokens whose cache rows are there; fewer than `length` after a rewind beyond what a window still holds. */
-  #cached: number
+  readonly #sequence: Sequence
   #feeding = false
   #disposed = false
 
   /** Made by `Engine.session`. */
-  constructor(engine: Engine, lists: readonly BlockList[], tokens: readonly number[] = [], cached = 0) {
+  constructor(engine: Engine, sequence: Sequence) {
     this.#engine = engine
-    this.#lists = lists
-    this.#tokens = [...tokens]
-    this.#cached = cached
+    this.#sequence = sequence
   }
 
   get tokens(): readonly number[] {
-    return this.#tokens
+    return this.#sequence.tokens
   }
 
   get length(): number {
-    return this.#tokens.length
+    return this.tokens.length
   }
 
   get disposed(): boolean {
@@ -71,23 +68,16 @@ export class Session {
       throw new ContextOverflowError(this.length + ids.length, this.capacity)
 
     const want = checkedWant(options.want ?? 'full')
-    const lost = this.#tokens.slice(this.#cached)
-    const rows = rowIndices(options.rows ?? 'last', ids.length).map(row => row + lost.length)
+    const rows = rowIndices(options.rows ?? 'last', ids.length)
+    const { signal, onProgress, repeatable = true } = options
     this.#feeding = true
     try {
       return await this.#engine.run({
-        lists: this.#lists,
-        start: this.#cached,
-        ids: [...lost, ...ids],
-        rows,
-        want,
-        signal: options.signal,
-        onProgress: options.onProgress,
-        onStep: computed => this.#append(computed),
+        ...{ sequence: this.#sequence, ids, rows, want, repeatable, signal, onProgress },
       })
     } finally {
       this.#feeding = false
-      if (this.#disposed) this.#release()
+      if (this.#disposed) this.#engine.release(this.#sequence)
     }
   }
 
@@ -96,37 +86,19 @@ export class Session {
     this.#check()
     if (!Number.isInteger(n) || n < 0 || n > this.length)
       throw new InvalidOptionError(`rewind: expected a length from 0 to ${this.length}, found ${n}`)
-    this.#tokens.length = n
-    this.#cached = Math.min(this.#cached, n)
-    if (!this.#lists.every(list => list.canSee(this.#cached))) this.#cached = 0
-    for (const list of this.#lists) list.truncate(this.#cached)
+    this.#sequence.truncate(n)
   }
 
   /** A second session with the same past; cache blocks are shared until one of the two writes to them. */
   fork(): Session {
     this.#check()
-    return new Session(
-      this.#engine,
-      this.#lists.map(list => list.fork()),
-      this.#tokens,
-      this.#cached,
-    )
+    return new Session(this.#engine, this.#engine.fork(this.#sequence))
   }
 
   /** Gives the cache blocks back, at once or when the feed under way has ended. */
   dispose(): void {
     this.#disposed = true
-    if (!this.#feeding) this.#release()
-  }
-
-  #release(): void {
-    for (const list of this.#lists) list.truncate(0)
-  }
-
-  #append(computed: readonly number[]): void {
-    const known = this.length - this.#cached
-    this.#cached += computed.length
-    if (computed.length > known) this.#tokens.push(...computed.slice(Math.max(0, known)))
+    if (!this.#feeding) this.#engine.release(this.#sequence)
   }
 
   #check(): void {

@@ -1,6 +1,8 @@
 // Traces of thinking told from answers, wherever the stream is cut.
 import { describe, expect, test } from 'vitest'
+import { ChatTemplate } from '../../src/chat/template.ts'
 import {
+  closingText,
   endsInThinking,
   findThinkingMarkers,
   type ThinkingMarkers,
@@ -8,7 +10,9 @@ import {
 } from '../../src/chat/thinking.ts'
 
 const think: ThinkingMarkers = { open: '<think>', close: '</think>' }
-const brackets: ThinkingMarkers = { open: '[THINK]', close: '[/THINK]' }
+const brackets: ThinkingMarkers = { open: '[THINK]', close: '[/THINK]', closing: '[/THINK]' }
+
+const channels = findThinkingMarkers('<|start|>assistant<|channel|>analysis<|message|>', () => false)!
 
 interface Case {
   readonly name: string
@@ -94,6 +98,27 @@ const cases: readonly Case[] = [
     markers: brackets,
   },
   {
+    name: 'channels',
+    input: '<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Yes',
+    thinking: 'hm',
+    text: 'Yes',
+    markers: channels,
+  },
+  {
+    name: 'a channel of an answer alone',
+    input: '<|channel|>final<|message|>Yes',
+    thinking: '',
+    text: 'Yes',
+    markers: channels,
+  },
+  {
+    name: 'a channel that is none of both',
+    input: '<|channel|>fin<|message|>Yes',
+    thinking: '',
+    text: '<|channel|>fin<|message|>Yes',
+    markers: channels,
+  },
+  {
     name: 'a model that does not think',
     input: '<think>a</think>b',
     thinking: '',
@@ -125,6 +150,38 @@ describe.each(cases)('$name', one => {
   })
 })
 
+describe('what closes a trace', () => {
+  const closing = (template: string, markers = think) => {
+    const compiled = new ChatTemplate(template, {})
+    return closingText(markers, messages =>
+      compiled
+        .render(messages, {})
+        .map(({ text }) => text)
+        .join(''),
+    )
+  }
+  const ofMessages = (answer: string) => `{% for m in messages %}{{ m.role }}: ${answer}<end>{% endfor %}`
+
+  test.each([
+    [
+      "{{ m.reasoning_content ~ '\\n</think>\\n\\n' if m.reasoning_content }}{{ m.content }}",
+      '\n</think>\n\n',
+    ],
+    ['<think>{{ m.reasoning_content | trim }}</think>{{ m.content }}', '</think>'],
+    ['<think>\n{{ m.reasoning_content }} </think>\n{{ m.content }}', ' </think>\n'],
+    // Nothing to be learned from these.
+    ['{{ m.content }}', '\n</think>\n\n'],
+    ['{{ m.reasoning_content }}|{{ m.content }}', '\n</think>\n\n'],
+    ['{{ m.content }}</think>{{ m.reasoning_content }}', '\n</think>\n\n'],
+    ["{{ raise_exception('no') }}", '\n</think>\n\n'],
+  ])('%s', (answer, expected) => expect(closing(ofMessages(answer))).toBe(expected))
+
+  test('is the mark alone where models write it so', () => {
+    expect(closing('', brackets)).toBe('[/THINK]')
+    expect(closing('', channels)).toBe(channels.close)
+  })
+})
+
 test('nothing is held back longer than need be', () => {
   const splitter = new ThinkingSplitter(think)
   expect(splitter.push('<think>a')).toEqual([{ thinking: 'a' }])
@@ -138,7 +195,9 @@ test('nothing is held back longer than need be', () => {
 test('much space takes no long time', () => {
   const splitter = new ThinkingSplitter(think)
   splitter.push('<think>a')
-  for (let i = 0; i < 300_000; i++) expect(splitter.push('\n')).toHaveLength(0)
+  let pieces = 0
+  for (let i = 0; i < 300_000; i++) pieces += splitter.push('\n').length
+  expect(pieces).toBe(0)
   expect(splitter.push('b')).toEqual([{ thinking: `${'\n'.repeat(300_000)}b` }])
 })
 

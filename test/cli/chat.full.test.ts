@@ -103,6 +103,10 @@ describe('in a terminal', () => {
     await pty.until(/\^C\r\n> $/)
     pty.type('\u0003')
     await pty.until(/Ctrl-C again or Ctrl-D leaves\r\n> $/)
+    // What is typed between them makes them two.
+    pty.type('x\u007f')
+    pty.type('\u0003')
+    await pty.until(/Ctrl-C again or Ctrl-D leaves\r\n> $/)
     pty.type('\u0003')
     expect(await pty.exit).toBe(130)
   })
@@ -251,6 +255,25 @@ describe('piped', () => {
     expect(err).toContain('weights stay on disk')
     expect(err).toContain('torchless-tiny.gguf (llama, context of 512 tokens)')
     expect(err).toContain('weights are in memory')
+  })
+
+  test('what is thought is shown beside the answers, not among them', async () => {
+    const lines = ['/template deepseek-r1', 'Once upon a time']
+    const args = ['--thinking-budget', '6', '--temperature', '5', '--seed', '3'] as const
+    const [hidden, shown, json] = await Promise.all([
+      chat(lines, ...args),
+      chat(lines, ...args, '--show-thinking'),
+      chat(lines, ...args, '--json'),
+    ])
+    expect(shown.out).toBe(hidden.out)
+    const thought = json.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).thinking ?? '')
+      .join('')
+    expect(thought.length).toBeGreaterThan(5)
+    expect(shown.err).toContain(thought)
+    expect(hidden.err).not.toContain(thought)
   })
 
   test('as JSON, a line a piece and one at the end', async () => {

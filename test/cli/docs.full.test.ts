@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { chatCommands } from '../../src/cli/chat/commands.ts'
+import { remoteCommands } from '../../src/cli/chat/remote.ts'
+import { answers, requestKinds } from '../../src/server/socket/protocol.ts'
 import { torchless } from '../support/command.ts'
 
 const text = readFileSync('docs/cli.md', 'utf8')
@@ -33,6 +35,21 @@ test('every flag of every command is described, and no other', async () => {
 
 test('every chat command is described, and no other', () => {
   const described = [...text.matchAll(/(?<=^\| |` )`(\/[a-z-]+)/gm)].map(found => found[1]!)
-  const there = chatCommands.flatMap(({ names }) => names.map(name => `/${name}`))
+  const there = [...chatCommands, ...remoteCommands].flatMap(({ names }) => names.map(name => `/${name}`))
+  expect(described.toSorted()).toEqual([...new Set(there)].toSorted())
+})
+
+test('what attach knows is described', () => {
+  const [, list = ''] = /It knows these commands([\s\S]*?)\| command \| does/.exec(text) ?? []
+  const described = [...list.matchAll(/`\/([a-z-]+)/g)].map(found => found[1]!)
+  const there = remoteCommands.map(({ names }) => names[0]!).filter(name => name !== 'saves')
   expect(described.toSorted()).toEqual(there.toSorted())
+})
+
+test('every request of the socket protocol is described, and every key of its answers', () => {
+  const [, table = ''] = /### The protocol([\s\S]*?)```sh/.exec(text) ?? []
+  const described = [...table.matchAll(/^\| `\{"(\w+)"/gm)].map(found => found[1]!)
+  expect(described.toSorted()).toEqual(requestKinds.toSorted())
+  for (const { shape } of Object.values(answers))
+    for (const key of Object.keys(shape)) expect(table).toContain(`"${key}"`)
 })

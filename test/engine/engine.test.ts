@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
 import type { Session } from '../../src/engine/session.ts'
-import { CacheFullError, ContextOverflowError, DisposedError, InvalidOptionError } from '../../src/errors.ts'
+import { ContextOverflowError, DisposedError, InvalidOptionError } from '../../src/errors.ts'
 import type { CacheGroup } from '../../src/graph/ops.ts'
 import { Random, range } from '../conformance/random.ts'
 import { expectedRows, freeBlocks, mockEngine, rowsOf, VOCABULARY } from './mock.ts'
@@ -56,12 +56,12 @@ describe('a step', () => {
     await Promise.all(late)
     expect(backend.steps).toMatchObject([
       { tokens: 8, sequences: 1 },
-      { tokens: 8, sequences: 2 },
-      { tokens: 4, sequences: 1 },
+      { tokens: 7, sequences: 2 },
+      { tokens: 5, sequences: 1 },
     ])
   })
 
-  test('serves short feeds first, and long ones with what room is left', async () => {
+  test('serves short feeds at once, beside a part of the long ones', async () => {
     const { engine, backend } = await mockEngine()
     const done: string[] = []
     await Promise.all([
@@ -75,7 +75,7 @@ describe('a step', () => {
         .then(() => done.push('short')),
     ])
     expect(done).toEqual(['short', 'long'])
-    expect(backend.steps.map(({ tokens }) => tokens)).toEqual([16, 16, 9])
+    expect(backend.steps.map(({ tokens }) => tokens)).toEqual([1 + 4, 16, 16, 4])
   })
 
   test('holds no more sequences than it may', async () => {
@@ -247,7 +247,7 @@ describe('rewind', () => {
     const free: number[] = []
     for (const length of [97, 96, 33, 32, 1, 0]) {
       session.rewind(length)
-      free.push(await freeBlocks(engine))
+      free.push(freeBlocks(engine))
     }
     expect(free).toEqual([12, 13, 14, 15, 15, 16])
   })
@@ -278,13 +278,13 @@ describe('fork', () => {
     const { engine } = await mockEngine()
     const trunk = await fed(engine, ids(70))
     const branches = range(3).map(() => trunk.fork())
-    expect(await freeBlocks(engine)).toBe(13)
+    expect(freeBlocks(engine)).toBe(13)
     await branches[0]!.feed([1])
-    expect(await freeBlocks(engine)).toBe(12)
+    expect(freeBlocks(engine)).toBe(12)
     trunk.dispose()
     for (const branch of branches) await feedRight(branch, ids(30))
     for (const branch of branches) branch.dispose()
-    expect(await freeBlocks(engine)).toBe(16)
+    expect(freeBlocks(engine)).toBe(16)
   })
 
   test('leaves alone what it shares when one rewinds into it', async () => {
@@ -310,16 +310,16 @@ describe('a window', () => {
 
   test('gives blocks back', async () => {
     const { engine } = await mockEngine([window(32)], options)
-    const all = await freeBlocks(engine)
+    const all = freeBlocks(engine)
     const session = engine.session()
     const used: number[] = []
     for (const length of [64, 95, 96, 128, 200, 384]) {
       await feedRight(session, ids(length - session.length, `to ${length}`), [window(32)])
-      used.push(all - (await freeBlocks(engine)))
+      used.push(all - freeBlocks(engine))
     }
     expect(used).toEqual([2, 3, 2, 2, 3, 2])
     session.dispose()
-    expect(await freeBlocks(engine)).toBe(all)
+    expect(freeBlocks(engine)).toBe(all)
   })
 
   test('never needs more blocks than the pool has for the sequences of a step', async () => {
@@ -394,7 +394,7 @@ describe('an abort', () => {
     expect(session.tokens).toEqual([...ids(20), ...ids(50, 'more').slice(0, (step - 1) * 16)])
     await feedRight(session, ids(40, 'other'))
     session.dispose()
-    expect(await freeBlocks(engine)).toBe(16)
+    expect(freeBlocks(engine)).toBe(16)
   })
 
   test('answers before the step ends', async () => {
@@ -455,52 +455,194 @@ describe('an abort', () => {
   })
 })
 
+describe('turns', () => {
+  /** Feeds one id after another, as generations do, and tells each. */
+  async function decode(session: Session, count: number, told: () => void): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      await feedRight(session, [i % VOCABULARY])
+      told()
+    }
+  }
+
+  test('come round for all where a step holds fewer', async () => {
+    const { engine, backend } = await mockEngine([full], { maxSequences: 4, maxSeqLen: 128 })
+    const served = new Map<number, number>()
+    await Promise.all(
+      range(10).map(i =>
+        decode(engine.session(), 20, () => {
+          const step = backend.steps.length
+          // Two rounds of three steps at most, however the first steps were filled.
+          expect(step - (served.get(i) ?? 0)).toBeLessThan(7)
+          served.set(i, step)
+        }),
+      ),
+    )
+    expect(backend.steps).toHaveLength(50)
+  })
+
+  test('are kept by a long feed and by short ones beside it', async () => {
+    const { engine, backend } = await mockEngine([full], { maxSequences: 4, maxSeqLen: 128 })
+    let longDone = 0
+    const long = engine
+      .session()
+      .feed(ids(100), { onProgress: () => longDone++ })
+      .then(() => backend.steps.length)
+    let short = 0
+    const decoders = range(5).map(() => decode(engine.session(), 40, () => short++))
+    // Four tokens or more in every other step, and the others' words meanwhile.
+    expect(await long).toBeLessThan(52)
+    expect(longDone).toBeGreaterThan(5)
+    expect(short).toBeGreaterThan(60)
+    await Promise.all(decoders)
+  })
+
+  test('are shared by those whose words take longer to handle', async () => {
+    const { engine, backend } = await mockEngine([full], { maxSequences: 4 })
+    const slow = async () => {
+      const session = engine.session()
+      for (let i = 0; i < 10; i++) {
+        await feedRight(session, [i])
+        for (let j = 0; j < 30; j++) await Promise.resolve()
+      }
+    }
+    await Promise.all([decode(engine.session(), 10, () => {}), slow(), slow()])
+    expect(backend.steps.map(({ sequences }) => sequences)).toEqual(range(10).map(() => 3))
+  })
+})
+
+describe('repeatable', () => {
+  // The mock has 16 tokens a step, and few are 2.
+  test('few tokens and many have steps of their own, and turns', async () => {
+    const { engine, backend } = await mockEngine([full], { repeatable: true, maxRows: 32 })
+    const decoding = range(5).map(async i => {
+      const session = engine.session()
+      for (let j = 0; j < 12; j++) await feedRight(session, ids(1 + (j % 2), `${i} ${j}`))
+    })
+    const lengths = [60, 3, 4, 5, 17, 18, 19, 35, 3]
+    const long = lengths.map((length, i) => feedRight(engine.session(), ids(length, `long ${i}`)))
+    await Promise.all([...long, ...decoding])
+    for (const { tokens, parts } of backend.steps)
+      if (tokens > 2) for (const part of parts) expect(part).toBeGreaterThan(2)
+    expect(backend.steps.some(({ sequences }) => sequences === 2)).toBe(true)
+    // Nobody waits until the others have ended.
+    const kinds = backend.steps.map(({ tokens }) => (tokens > 2 ? 'm' : 'f')).join('')
+    expect(kinds.slice(0, kinds.lastIndexOf('m'))).not.toMatch(/f{9}|m{9}/)
+  })
+
+  test('only those who ask for it', async () => {
+    const { engine, backend } = await mockEngine([full], { repeatable: true })
+    const feed = (length: number, repeatable: boolean) => engine.session().feed(ids(length), { repeatable })
+    await Promise.all([
+      feed(1, false),
+      feed(1, false),
+      feed(1, false),
+      feed(9, false),
+      feed(1, true),
+      feed(5, true),
+    ])
+    expect(backend.steps.map(({ parts }) => parts.toSorted())).toEqual([[1, 1, 1, 4], [1], [5], [5]])
+  })
+
+  test.each([3, 16, 17, 18, 19, 33, 34, 100])(
+    'a feed of %d tokens is cut as if it were alone',
+    async length => {
+      const { engine, backend } = await mockEngine([full], { repeatable: true, maxRows: 32 })
+      await feedRight(engine.session(), ids(length))
+      for (const { tokens } of backend.steps) expect(tokens).toBeGreaterThan(2)
+      expect(backend.computed).toBe(length)
+    },
+  )
+})
+
 describe('a full cache', () => {
-  test('stops the feed that finds it full, and no other', async () => {
+  test('takes the blocks of those who were idle longest', async () => {
+    const { engine, backend } = await mockEngine([full], { maxSequences: 2, maxSeqLen: 64 })
+    const [oldest, older] = [await fed(engine, ids(33)), await fed(engine, ids(33, 'older'))]
+    await oldest.feed([1])
+    await feedRight(engine.session(), ids(40, 'new'))
+    expect(engine.freeBlocks).toEqual([0])
+    const computed = async (session: Session) => {
+      const before = backend.computed
+      await feedRight(session, [2])
+      return backend.computed - before
+    }
+    expect(await computed(oldest)).toBe(1)
+    expect(await computed(older)).toBe(34)
+    expect(await computed(oldest)).toBe(1)
+  })
+
+  test('lets feeds wait for blocks, in their order', async () => {
     const { engine } = await mockEngine([full], { maxSequences: 2, maxSeqLen: 64 })
-    const sessions = [await fed(engine, ids(33)), await fed(engine, ids(32)), engine.session()]
-    const other = feedRight(sessions[0]!, ids(2))
-    // Two sessions, one block: the shorter feed goes first and gets it.
-    const [short, long] = await Promise.allSettled([sessions[1]!.feed(ids(3)), sessions[2]!.feed(ids(40))])
-    await other
-    expect(short.status).toBe('fulfilled')
-    expect(long).toMatchObject({ status: 'rejected', reason: expect.any(CacheFullError) })
-    expect((long as PromiseRejectedResult).reason.message).toContain('0 of 4 are free')
-    sessions[0]!.dispose()
-    await feedRight(sessions[2]!, ids(64))
+    const done: number[] = []
+    await Promise.all(
+      range(9).map(async i => {
+        const session = engine.session()
+        await feedRight(session, ids(50, `session ${i}`))
+        await feedRight(session, ids(14, `more ${i}`))
+        session.dispose()
+        done.push(i)
+      }),
+    )
+    expect(done).toHaveLength(9)
+    expect(done.indexOf(0)).toBeLessThan(3)
+    expect(done.indexOf(8)).toBeGreaterThan(5)
+    expect(freeBlocks(engine)).toBe(4)
+  })
+
+  test('in which nobody can go on lets the one that came last begin again', async () => {
+    const { engine, backend } = await mockEngine([full], { maxSequences: 2, maxSeqLen: 96 })
+    const sessions = range(3).map(() => engine.session())
+    await Promise.all(sessions.map((session, i) => session.feed(ids(60, `session ${i}`))))
+    expect(engine.freeBlocks).toEqual([0])
+    backend.steps.length = 0
+    // Each needs a third block.
+    const rows = range(30)
+    const [first, second, third] = await Promise.all(
+      sessions.map(session => session.feed(ids(30, 'more'), { rows })),
+    )
+    for (const [i, logits] of [first, second, third].entries()) {
+      const tokens = [...ids(60, `session ${i}`), ...ids(30, 'more')]
+      expect(rowsOf(logits!)).toEqual(expectedRows([full], tokens).slice(60))
+      expect(sessions[i]!.tokens).toEqual(tokens)
+    }
+    expect(backend.computed).toBeGreaterThan(90)
     for (const session of sessions) session.dispose()
-    expect(await freeBlocks(engine)).toBe(4)
+    expect(freeBlocks(engine)).toBe(6)
   })
 
-  test('in the middle of a feed leaves the session at its last whole step', async () => {
+  test('tells progress that begins again', async () => {
     const { engine } = await mockEngine([full], { maxSequences: 1, maxSeqLen: 64 })
-    const other = await fed(engine, [1])
-    const session = engine.session()
-    expect(await rejection(session.feed(ids(50)))).toBeInstanceOf(CacheFullError)
-    expect(session.tokens).toEqual(ids(50).slice(0, 32))
-    other.dispose()
-    await feedRight(session, ids(32, 'other'))
+    const session = await fed(engine, ids(30))
+    await feedRight(engine.session(), ids(50, 'other'))
+    const progress: number[][] = []
+    await session.feed(ids(10), { onProgress: (done, total) => progress.push([done, total]) })
+    expect(progress).toEqual([
+      [16, 40],
+      [32, 40],
+      [40, 40],
+    ])
   })
 
-  test('refuses the copy that a fork needs, and leaves both branches as they were', async () => {
+  test('has the copy that a fork needs', async () => {
     const { engine } = await mockEngine([full], { maxSequences: 1, maxSeqLen: 64 })
     const trunk = await fed(engine, ids(40))
     const branch = trunk.fork()
-    expect(await rejection(branch.feed([1]))).toBeInstanceOf(CacheFullError)
-    expect(await rejection(trunk.feed([1]))).toBeInstanceOf(CacheFullError)
+    await Promise.all([feedRight(branch, ids(3)), feedRight(trunk, ids(4))])
     trunk.dispose()
-    await feedRight(branch, ids(3))
+    branch.dispose()
+    expect(freeBlocks(engine)).toBe(2)
   })
 
-  test('in one group takes nothing in the others', async () => {
+  test('of one group alone', async () => {
     // 10 full blocks, but 3 of the window.
     const groups = [full, window(8)]
     const { engine } = await mockEngine(groups, { maxSequences: 1, maxSeqLen: 320, maxTokens: 8 })
-    const sessions = [await fed(engine, [1]), await fed(engine, [2]), await fed(engine, [3])]
-    for (let i = 0; i < 20; i++)
-      expect(await rejection(engine.session().feed([4]))).toBeInstanceOf(CacheFullError)
+    const sessions = range(7).map(() => engine.session())
+    for (let i = 0; i < 3; i++) await Promise.all(sessions.map(session => feedRight(session, [i], groups)))
+    await feedRight(sessions[0]!, ids(300), groups)
+    for (const session of sessions) await feedRight(session, [4], groups)
     for (const session of sessions) session.dispose()
-    await feedRight(engine.session(), ids(320), groups)
+    expect(freeBlocks(engine)).toBe(3)
   })
 })
 
@@ -508,13 +650,13 @@ describe('dispose', () => {
   test('of a session gives all blocks back, once', async () => {
     const groups = [full, window(8)]
     const { engine } = await mockEngine(groups, { maxSeqLen: 96, maxTokens: 8 })
-    const all = await freeBlocks(engine)
+    const all = freeBlocks(engine)
     expect(all).toBe(12)
     const sessions = [await fed(engine, ids(90)), await fed(engine, ids(20)), engine.session()]
     sessions.push(sessions[0]!.fork(), sessions[1]!.fork())
     await sessions[3]!.feed([1])
     for (const session of [...sessions, ...sessions]) session.dispose()
-    expect(await freeBlocks(engine)).toBe(all)
+    expect(freeBlocks(engine)).toBe(all)
   })
 
   test('of a session lets the feed under way end first', async () => {
@@ -529,7 +671,7 @@ describe('dispose', () => {
     const tokens = ids(20)
     expect(rowsOf(await session.feed(tokens))).toEqual([expectedRows([full], tokens)[19]])
     await Promise.all(others)
-    expect(await freeBlocks(engine)).toBe(15)
+    expect(freeBlocks(engine)).toBe(15)
   })
 
   test('of a session is the end of it', async () => {

@@ -4,8 +4,7 @@ import type { Backend, Batch, Executable, Limits, Logits, Want } from '../../src
 import { BLOCK_SIZE } from '../../src/backends/backend.ts'
 import { selectLogits } from '../../src/backends/logits.ts'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
-import type { Session } from '../../src/engine/session.ts'
-import { CacheFullError, DisposedError } from '../../src/errors.ts'
+import { DisposedError } from '../../src/errors.ts'
 import type { CacheGroup, Program } from '../../src/graph/ops.ts'
 
 export const VOCABULARY = 50
@@ -13,6 +12,8 @@ export const VOCABULARY = 50
 export interface MockStep {
   readonly tokens: number
   readonly sequences: number
+  /** Tokens of each sequence. */
+  readonly parts: readonly number[]
   readonly copies: number
   readonly want: Want
 }
@@ -21,6 +22,7 @@ export class MockBackend implements Backend {
   readonly name = 'mock'
   readonly device = { name: 'mock', memory: 0 }
   readonly stepTokens = 16
+  readonly fewTokens = 2
   /** The steps so far. */
   readonly steps: MockStep[] = []
   /** Whether what was compiled is disposed. */
@@ -72,20 +74,9 @@ export function rowsOf({ rows, width, values }: Logits): Float32Array[] {
   return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width))
 }
 
-/** How many sessions can still take a block in each group: the free blocks of the fullest pool. */
-export async function freeBlocks(engine: Engine): Promise<number> {
-  const sessions: Session[] = []
-  try {
-    for (;;) {
-      sessions.push(engine.session())
-      await sessions.at(-1)!.feed([0])
-    }
-  } catch (error) {
-    if (!(error instanceof CacheFullError)) throw error
-    return sessions.length - 1
-  } finally {
-    for (const session of sessions) session.dispose()
-  }
+/** Free blocks of the fullest pool. */
+export function freeBlocks(engine: Engine): number {
+  return Math.min(...engine.freeBlocks)
 }
 
 class MockExecutable implements Executable {
@@ -121,8 +112,10 @@ class MockExecutable implements Executable {
   async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
     this.#check(batch)
     const { tokens, positions, sequence, slots, rows, copies } = batch
-    const sequences = new Set(sequence).size
-    this.backend.steps.push({ tokens: tokens.length, sequences, copies: copies.length / 3, want })
+    const parts: number[] = []
+    for (const s of sequence) parts[s] = (parts[s] ?? 0) + 1
+    const sequences = parts.length
+    this.backend.steps.push({ tokens: tokens.length, sequences, parts, copies: copies.length / 3, want })
     for (let i = 0; i < copies.length; i += 3) {
       const [group, from, to] = copies.subarray(i, i + 3) as unknown as [number, number, number]
       this.#cells[group]!.copyWithin(to * BLOCK_SIZE, from * BLOCK_SIZE, (from + 1) * BLOCK_SIZE)

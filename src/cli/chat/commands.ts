@@ -1,12 +1,12 @@
 // The commands of a chat: `/name argument`. Each changes what it says at once and answers with one line.
-import { resolve } from 'node:path'
-import { type BuiltinName, builtinTemplates } from '../../api/index.ts'
+import { type BuiltinName, builtinTemplates, type ContextUse } from '../../api/index.ts'
 import { UsageError } from '../failure.ts'
 import { real, whole } from '../numbers.ts'
 import { codingCommands } from './coding-commands.ts'
-import { type Conversation, exists } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
+import type { Partner } from './partner.ts'
 
-export interface ChatCommand {
+export interface ChatCommand<P extends Partner = Conversation> {
   readonly names: readonly string[]
   /** As `/help` shows it. */
   readonly argument?: string
@@ -14,7 +14,7 @@ export interface ChatCommand {
   /** Texts that may follow; `paths`: files. */
   readonly completes?: readonly string[] | 'paths'
   /** What it answers is shown to the user; `quit` and `retry` are for the loop. */
-  run(conversation: Conversation, argument: string): Outcome | Promise<Outcome>
+  run(conversation: P, argument: string, commands: readonly ChatCommand<P>[]): Outcome | Promise<Outcome>
 }
 
 export type Outcome =
@@ -27,15 +27,16 @@ const onOff = ['on', 'off'] as const
 /** The model's own template, as `/template` knows it. */
 const OWN = 'own'
 
-export const chatCommands: readonly ChatCommand[] = [
-  { names: ['help'], help: 'list the commands', run: () => helpText() },
+/** Commands of every chat. */
+export const sharedCommands: readonly ChatCommand<Partner>[] = [
+  { names: ['help'], help: 'list the commands', run: (_, __, commands) => helpText(commands) },
   { names: ['quit', 'exit', 'q'], help: 'leave (Ctrl-D does too)', run: () => ({ action: 'quit' }) },
   {
     names: ['clear'],
     help: 'forget the conversation; the system prompt stays',
-    run({ chat, references }) {
-      chat.clear()
-      references.forget()
+    async run(conversation) {
+      await conversation.clear()
+      conversation.references.forget()
       return 'the conversation is forgotten'
     },
   },
@@ -43,7 +44,7 @@ export const chatCommands: readonly ChatCommand[] = [
   {
     names: ['context'],
     help: 'how full the context is, and what goes next',
-    run: ({ chat }) => contextText(chat),
+    run: async conversation => contextText(await conversation.context()),
   },
   { names: ['settings'], help: 'how replies are drawn', run: settingsText },
   number('temperature', 'T', '0 takes the best token always', 'temperature', real(0)),
@@ -65,9 +66,10 @@ export const chatCommands: readonly ChatCommand[] = [
     argument: 'MSG|off',
     help: 'what the model is told before the conversation; alone, shows it',
     completes: ['off'],
-    run({ chat }, argument) {
-      if (argument !== '') chat.system = argument === 'off' ? undefined : argument
-      return chat.system === undefined ? 'no system prompt' : `system prompt: ${chat.system}`
+    async run(conversation, argument) {
+      if (argument !== '') await conversation.setSystem(argument === 'off' ? undefined : argument)
+      const { system } = await conversation.settings()
+      return system === undefined ? 'no system prompt' : `system prompt: ${system}`
     },
   },
   {
@@ -77,7 +79,7 @@ export const chatCommands: readonly ChatCommand[] = [
     completes: onOff,
     run(conversation, argument) {
       conversation.showThinking = toggled('thinking', argument, conversation.showThinking)
-      const note = conversation.chat.thinks ? '' : ' (this model shows no sign of thinking)'
+      const note = conversation.thinks ? '' : ' (this model shows no sign of thinking)'
       return `thinking is ${conversation.showThinking ? 'shown' : 'hidden'}${note}`
     },
   },
@@ -89,10 +91,16 @@ export const chatCommands: readonly ChatCommand[] = [
     help: 'take a saved conversation up',
     completes: 'paths',
     async run(conversation, argument) {
-      await conversation.load(required('load', 'a file', argument))
-      return `${conversation.chat.history.length} messages loaded`
+      const messages = await conversation.load(required('load', 'a file', argument))
+      conversation.references.forget()
+      return `${messages} messages loaded`
     },
   },
+]
+
+/** Commands of a chat with a model in this process. */
+export const chatCommands: readonly ChatCommand[] = [
+  ...sharedCommands,
   {
     names: ['model'],
     argument: 'PATH',
@@ -139,18 +147,23 @@ export const chatCommands: readonly ChatCommand[] = [
 ]
 
 /** Whether a message is a command: paths begin with a slash too, and pasted text may. */
-export function isCommand(message: string): boolean {
+export function isCommand<P extends Partner>(message: string, commands: readonly ChatCommand<P>[]): boolean {
   const [, name] = /^\/([a-z-]*)(?:\s|$)/.exec(message) ?? []
   if (name === undefined) return false
-  return !message.includes('\n') || chatCommands.some(({ names }) => names.includes(name))
+  return !message.includes('\n') || commands.some(({ names }) => names.includes(name))
 }
 
 /** Carries out a line that begins with a slash. Throws UsageError for unknown commands and bad arguments, and changes nothing then. */
-export async function runCommand(conversation: Conversation, line: string): Promise<Outcome> {
+export async function runCommand<P extends Partner>(
+  conversation: P,
+  line: string,
+  commands: readonly ChatCommand<P>[],
+): Promise<Outcome> {
   const [, name = '', argument = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(line) ?? []
-  const command = chatCommands.find(({ names }) => names.includes(name))
-  if (command) return command.run(conversation, argument.trim())
-  const near = nearest(name)
+  const command = commands.find(({ names }) => names.includes(name))
+  if (command) return command.run(conversation, argument.trim(), commands)
+  const all = commands.flatMap(({ names }) => names)
+  const near = nearest(name, all)
   throw new UsageError(`/${name} is no command${near ? `; /${near} is` : ''}; /help lists them`)
 }
 
@@ -160,32 +173,33 @@ function number(
   help: string,
   key: 'temperature' | 'topK' | 'topP' | 'maxTokens',
   parse: (text: string) => number,
-): ChatCommand {
+): ChatCommand<Partner> {
   const off = argument.endsWith('off')
   return {
     names: [name],
     argument,
     help,
     ...(off && { completes: ['off'] }),
-    run(conversation, text) {
+    async run(conversation, text) {
       const value = off && text === 'off' ? undefined : parsed(name, text, parse)
-      conversation.set(key, value)
+      await conversation.set(key, value)
       return `${name} is ${value ?? 'off'}`
     },
   }
 }
 
-function saving(name: string, help: string, settings: boolean): ChatCommand {
+function saving(name: string, help: string, settings: boolean): ChatCommand<Partner> {
   return {
     names: [name],
     argument: 'FILE',
     help,
     completes: 'paths',
     async run(conversation, argument) {
-      const path = required(name, 'a file', argument)
-      const replaced = await exists(path)
-      await conversation.save(path, settings)
-      return `${conversation.chat.history.length} messages saved to ${resolve(path)}${replaced ? ', which was replaced' : ''}`
+      const { place, messages, replaced } = await conversation.save(
+        required(name, 'a file', argument),
+        settings,
+      )
+      return `${messages} messages saved to ${place}${replaced ? ', which was replaced' : ''}`
     },
   }
 }
@@ -210,12 +224,11 @@ function toggled(name: string, argument: string, now: boolean): boolean {
   return argument === 'on'
 }
 
-function onOrOff(value: boolean): string {
+export function onOrOff(value: boolean): string {
   return value ? 'on' : 'off'
 }
 
-function contextText(chat: Conversation['chat']): string {
-  const { used, room, capacity, dropped, nextDropped } = chat.context()
+function contextText({ used, room, capacity, dropped, nextDropped }: ContextUse): string {
   const lines = [`${used} of ${capacity} tokens used, ${room} left`]
   if (dropped > 0) lines.push(`${dropped} of the oldest messages are no longer in it`)
   const [first] = nextDropped
@@ -229,11 +242,11 @@ function excerpt(text: string): string {
   return line.length > 40 ? `${line.slice(0, 40)}...` : line
 }
 
-function settingsText(conversation: Conversation): string {
-  const { options, system } = conversation.chat
+async function settingsText(conversation: Partner): Promise<string> {
+  const { model, options, system, more } = await conversation.settings()
   const shown = {
-    model: conversation.model.name,
-    template: conversation.template ?? "the model's own",
+    model,
+    ...more,
     'system prompt': system ?? 'none',
     temperature: options.temperature ?? 0.7,
     'top-k': options.topK || 'off',
@@ -251,17 +264,15 @@ function settingsText(conversation: Conversation): string {
     'thinking budget': options.thinkingBudget ?? 'off',
     seed: options.seed ?? 'random',
     thinking: conversation.showThinking ? 'shown' : 'hidden',
-    lazy: onOrOff(conversation.lazy),
     debug: onOrOff(conversation.debug),
-    coding: conversation.codes ? `on (${conversation.coding.format})` : 'off',
   }
   return Object.entries(shown)
     .map(([name, value]) => `${name.padEnd(18)}${value}`)
     .join('\n')
 }
 
-function helpText(): string {
-  const lines = chatCommands.map(({ names, argument, help }) => {
+function helpText<P extends Partner>(commands: readonly ChatCommand<P>[]): string {
+  const lines = commands.map(({ names, argument, help }) => {
     const forms = names.map(name => `/${name}`).join(' ')
     return `${`${forms} ${argument ?? ''}`.padEnd(24)}${help}`
   })
@@ -273,9 +284,8 @@ function helpText(): string {
 }
 
 /** The command that a mistyped name comes closest to. */
-function nearest(name: string): string | undefined {
+function nearest(name: string, all: readonly string[]): string | undefined {
   if (name.length > 20) return undefined
-  const all = chatCommands.flatMap(({ names }) => names)
   const [best] = all
     .map(other => ({ other, distance: editDistance(name, other) }))
     .toSorted((a, b) => a.distance - b.distance)

@@ -1,38 +1,29 @@
 // What a chat in the terminal is about: a model, a conversation with it, and how replies are drawn and shown.
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import {
   type BuiltinName,
   type Chat,
   type ChatOptions,
   CodingSession,
+  type ContextUse,
   type EditFormat,
   type Message,
   type Model,
   type ReplyOptions,
+  type ReplyStream,
+  type SendOptions,
 } from '../../api/index.ts'
-import { formatSave, parseSave } from '../../chat/save.ts'
+import { formatSave, parseSave, savedOptions } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
 import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
 import { type LoadFlags, load } from '../load-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { readText } from '../text-file.ts'
-import type { ChatInput } from './input.ts'
-import { printable } from './printable.ts'
-
-/** Settings of `/fullsave`, by the names of ChatOptions. */
-const SAVED = [
-  ...([
-    'temperature',
-    'topK',
-    'topP',
-    'minP',
-    'repeatPenalty',
-    'presencePenalty',
-    'frequencyPenalty',
-  ] as const),
-  ...(['repeatLastN', 'seed', 'maxTokens', 'thinkingBudget'] as const),
-]
+import { onOrOff } from './commands.ts'
+import { confirmed, nobody } from './input.ts'
+import type { ChatSettings, Partner, SavedAs } from './partner.ts'
 
 export interface ConversationOptions {
   readonly path: string
@@ -47,15 +38,12 @@ export interface ConversationOptions {
   readonly constrainedEdits: boolean
 }
 
-export class Conversation {
+export class Conversation implements Partner {
   showThinking: boolean
   debug: boolean
-  /** Where the person is whom to ask. */
-  input: Pick<ChatInput, 'asks' | 'ask'> = { asks: false, ask: async () => undefined }
-  /** Files that messages refer to, relative to the folder at hand. */
-  readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, question =>
-    this.confirm(question),
-  )
+  input = nobody
+  readonly #confirm = (question: string) => confirmed(this.input, question)
+  readonly references = new FileReferences({ find: path => findProjectFile('.', path) }, this.#confirm)
   readonly #edits: { readonly format: EditFormat | undefined; readonly constrained: boolean }
   #coding: CodingSession | undefined
   readonly terminal: Terminal
@@ -92,25 +80,18 @@ export class Conversation {
   /** What takes edits; off until it is opened. */
   get coding(): CodingSession {
     if (this.#coding) return this.#coding
-    const confirm = (question: string) => this.confirm(question)
-    const options = { ...this.#edits, references: this.references, confirm }
+    const options = { ...this.#edits, references: this.references, confirm: this.#confirm }
     this.#coding = new CodingSession(this.#chat, options)
     this.#coding.close()
     return this.#coding
   }
 
-  get codes(): boolean {
-    return this.#coding?.isOpen === true
+  get openCoding(): CodingSession | undefined {
+    return this.#coding?.isOpen ? this.#coding : undefined
   }
 
-  /** Number of edits that wait. */
   get waiting(): number {
     return this.#coding?.edits.length ?? 0
-  }
-
-  /** Asks a person; no without one. */
-  async confirm(question: string): Promise<boolean> {
-    return /^y(es)?$/i.test((await this.input.ask(`${printable(question)} (y/n) `)) ?? '')
   }
 
   get lazy(): boolean {
@@ -122,9 +103,42 @@ export class Conversation {
     return this.#template
   }
 
-  /** Sets one way in which replies are drawn; undefined takes it back. Throws InvalidOptionError and changes nothing if it cannot be. */
-  set<K extends keyof ReplyOptions>(key: K, value: ReplyOptions[K]): void {
+  get thinks(): boolean {
+    return this.#chat.thinks
+  }
+
+  send(text: string, options: SendOptions): ReplyStream {
+    return this.#chat.send(text, options)
+  }
+
+  retry(options: SendOptions): ReplyStream {
+    return this.#chat.retry(options)
+  }
+
+  async clear(): Promise<void> {
+    this.#chat.clear()
+  }
+
+  async context(): Promise<ContextUse> {
+    return this.#chat.context()
+  }
+
+  async settings(): Promise<ChatSettings> {
+    const { options, system } = this.#chat
+    const more = {
+      template: this.#template ?? "the model's own",
+      lazy: onOrOff(this.lazy),
+      coding: this.openCoding ? `on (${this.openCoding.format})` : 'off',
+    }
+    return { model: this.#model.name, system, options, more }
+  }
+
+  async set<K extends keyof ReplyOptions>(key: K, value: ReplyOptions[K]): Promise<void> {
     this.#chat.options = { ...this.#chat.options, [key]: value }
+  }
+
+  async setSystem(text: string | undefined): Promise<void> {
+    this.#chat.system = text
   }
 
   /** Another model, or the same one in another way; the conversation is kept. If it cannot be loaded, all stays as it was. */
@@ -152,30 +166,28 @@ export class Conversation {
     this.#template = template
   }
 
-  /** Writes the conversation to a file; `settings`: and how replies are drawn. */
-  async save(path: string, settings: boolean): Promise<void> {
+  async save(path: string, settings: boolean): Promise<SavedAs> {
+    const replaced = await exists(path)
     const { options, history, system } = this.#chat
-    const saved = SAVED.flatMap(key => (options[key] === undefined ? [] : [[key, options[key]]]))
     const text = formatSave({
       model: this.#model.name,
       system,
       messages: history,
-      ...(settings && { settings: { ...Object.fromEntries(saved), showThinking: this.showThinking } }),
+      ...(settings && { settings: { ...savedOptions(options), showThinking: this.showThinking } }),
     })
     await writeWhole(path, async sink => sink.write(new TextEncoder().encode(text)))
+    return { place: resolve(path), messages: history.length, replaced }
   }
 
-  /** Takes a saved conversation up. A file that is none is refused and changes nothing. */
-  async load(path: string): Promise<void> {
+  async load(path: string): Promise<number> {
     const { system, messages, settings } = parseSave(await readText(path), path)
-    const known = SAVED.filter(key => settings?.[key] !== undefined).map(key => [key, settings![key]])
-    const options = { ...this.#kept(), ...Object.fromEntries(known), system, history: messages }
+    const options = { ...this.#kept(), ...savedOptions(settings ?? {}), system, history: messages }
     const chat = this.#model.chat({ ...options, template: this.#template })
     // Messages that the template refuses are refused here, not at every turn to come.
     chat.context()
     this.#use(chat)
-    this.references.forget()
     if (typeof settings?.showThinking === 'boolean') this.showThinking = settings.showThinking
+    return messages.length
   }
 
   async dispose(): Promise<void> {
@@ -196,14 +208,14 @@ export class Conversation {
 }
 
 /** A format for models that say none. */
-function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
+export function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
   if (model.hasTemplate) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'
 }
 
 /** Whether there is something at a path. */
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

@@ -3,16 +3,28 @@ import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
 import type { InputHistory } from './history.ts'
 import { MessageReader } from './messages.ts'
+import { printable } from './printable.ts'
 
-export interface ChatInput {
-  /** The next message; undefined at the end of the input. Rejects with what `onInterrupt` throws. */
-  next(): Promise<string | undefined>
+/** A person, or nobody. */
+export interface Asked {
   /** Whether there is a person who can be asked. */
   readonly asks: boolean
   /** What a person answers; undefined at the end of the input, and without one. Rejects with Dropped after Ctrl-C. */
   ask(question: string): Promise<string | undefined>
-  /** Called for Ctrl-C while no line is being edited. */
-  onInterrupt: () => void
+}
+
+export const nobody: Asked = { asks: false, ask: async () => undefined }
+
+/** Asks a person; no without one. */
+export async function confirmed(input: Asked, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await input.ask(`${printable(question)} (y/n) `)) ?? '')
+}
+
+export interface ChatInput extends Asked {
+  /** The next message; undefined at the end of the input. Rejects with what `onInterrupt` throws. */
+  next(): Promise<string | undefined>
+  /** Called for Ctrl-C while no line is being edited; `again`: nothing was typed since the one before. */
+  onInterrupt: (again: boolean) => void
   /** Reads on behind Ctrl-D; false where nothing more can come. */
   reopen(): boolean
   close(): Promise<void>
@@ -24,14 +36,14 @@ export class Dropped extends Error {}
 /** Lines of a pipe or a file. */
 export class PipedInput implements ChatInput {
   readonly asks = false
-  onInterrupt: () => void = () => {}
+  onInterrupt: (again: boolean) => void = () => {}
   readonly #readline = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   readonly #lines = this.#readline[Symbol.asyncIterator]()
   readonly #reader = new MessageReader()
   #fail: (error: unknown) => void = () => {}
   readonly #interrupt = () => {
     try {
-      this.onInterrupt()
+      this.onInterrupt(false)
     } catch (error) {
       this.#fail(error)
     }
@@ -106,7 +118,7 @@ class EditorOutput extends Writable {
 /** A line editor with history and completion. What is typed while a reply runs waits for its turn. */
 export class TerminalInput implements ChatInput {
   readonly asks = true
-  onInterrupt: () => void = () => {}
+  onInterrupt: (again: boolean) => void = () => {}
   readonly #output = new EditorOutput()
   readonly #history: InputHistory
   readonly #completer: (line: string) => [string[], string]
@@ -119,6 +131,8 @@ export class TerminalInput implements ChatInput {
   #closed = false
   /** Whether a question stands where the prompt would. */
   #question = false
+  /** Whether the last key was a Ctrl-C on an empty line. */
+  #interruptedBefore = false
   /** What was typed in this run, newest first. */
   readonly #typed: string[] = []
 
@@ -218,7 +232,7 @@ export class TerminalInput implements ChatInput {
 
   #interrupted(): void {
     if (!this.#waiting) {
-      this.onInterrupt()
+      this.onInterrupt(false)
       return
     }
     if (this.#readline.line !== '' || this.#reader.unfinished || this.#question) {
@@ -237,7 +251,8 @@ export class TerminalInput implements ChatInput {
       return
     }
     try {
-      this.onInterrupt()
+      this.onInterrupt(this.#interruptedBefore)
+      this.#interruptedBefore = true
       process.stdout.write('\n')
       this.#readline.prompt()
     } catch (error) {
@@ -248,7 +263,11 @@ export class TerminalInput implements ChatInput {
 
   readonly #onSignal = () => this.#interrupted()
 
-  readonly #onKey = (_: string | undefined, key: { readonly name?: string } | undefined) => {
+  readonly #onKey = (
+    _: string | undefined,
+    key: { readonly name?: string; readonly ctrl?: boolean } | undefined,
+  ) => {
+    if (key?.name !== 'c' || !key.ctrl) this.#interruptedBefore = false
     if (key?.name === 'paste-start') this.#pasting = true
     if (key?.name === 'paste-end') this.#pasting = false
   }

@@ -1,11 +1,18 @@
 // The chat in the terminal: reads messages and commands, shows replies, until someone leaves.
-import { type Message, type Reply, type SendOptions, TorchlessError } from '../../api/index.ts'
+import {
+  DisconnectedError,
+  type Message,
+  type Reply,
+  type SendOptions,
+  TorchlessError,
+} from '../../api/index.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, Interrupted } from '../failure.ts'
-import { isCommand, runCommand } from './commands.ts'
+import { type ChatCommand, chatCommands, isCommand, runCommand } from './commands.ts'
 import { complete } from './complete.ts'
 import { Conversation, type ConversationOptions } from './conversation.ts'
 import { InputHistory } from './history.ts'
 import { type ChatInput, Dropped, PipedInput, TerminalInput } from './input.ts'
+import type { Partner } from './partner.ts'
 import { printable } from './printable.ts'
 import { showReply } from './show.ts'
 import { waitingLine } from './show-edits.ts'
@@ -14,17 +21,29 @@ import { type ReplyListener, showTurn, tellFiles } from './show-turn.ts'
 /** Signals that end the process, and their numbers. */
 const endings = { SIGTERM: 15, SIGHUP: 1 } as const
 
-/** Chats until the input ends; `first` is said before anything is read. Rejects with Interrupted after Ctrl-C twice. */
+/** Chats with a model until the input ends; `first` is said before anything is read. Rejects with Interrupted after Ctrl-C twice. */
 export async function chat(options: ConversationOptions, first: string | undefined): Promise<void> {
   const conversation = await Conversation.start(options)
+  await converse(conversation, chatCommands, conversation.model.name, first)
+}
+
+/** Chats with whomever; `name` is who that is. Disposes the conversation. */
+export async function converse<P extends Partner>(
+  conversation: P,
+  commands: readonly ChatCommand<P>[],
+  name: string,
+  first?: string,
+): Promise<void> {
   const { terminal } = conversation
   const person = process.stdin.isTTY === true && process.stdout.isTTY === true && !terminal.options.json
-  if (person) terminal.note(`${conversation.model.name}: /help lists the commands, Ctrl-D or /quit leaves`)
-  const input: ChatInput = person ? new TerminalInput(new InputHistory(), complete) : new PipedInput()
+  if (person) terminal.note(`${name}: /help lists the commands, Ctrl-D or /quit leaves`)
+  const input: ChatInput = person
+    ? new TerminalInput(new InputHistory(), line => complete(line, commands))
+    : new PipedInput()
   conversation.input = input
   const stopListening = endOnSignals(input)
   try {
-    await loop(conversation, input, person, first)
+    await loop({ conversation, commands, input, person }, first)
   } finally {
     stopListening()
     await input.close()
@@ -32,26 +51,33 @@ export async function chat(options: ConversationOptions, first: string | undefin
   }
 }
 
-async function loop(
-  conversation: Conversation,
-  input: ChatInput,
-  person: boolean,
+interface Talk<P extends Partner> {
+  readonly conversation: P
+  readonly commands: readonly ChatCommand<P>[]
+  readonly input: ChatInput
+  /** Whether there is one who can be asked. */
+  readonly person: boolean
+}
+
+async function loop<P extends Partner>(
+  { conversation, commands, input, person }: Talk<P>,
   first: string | undefined,
 ): Promise<void> {
   const { terminal } = conversation
-  let interrupts = 0
   let warned = false
   /** Whether to stay, which is said once: edits that wait are gone with the chat. */
   const stays = (ended: boolean) => {
-    if (warned || conversation.waiting === 0) return false
+    const { waiting = 0 } = conversation
+    if (warned || waiting === 0) return false
     warned = true
     const again = person && (!ended || input.reopen())
-    terminal.warn(`${waitingLine(conversation.waiting)}${again ? '; to leave again leaves them' : ''}`)
+    terminal.warn(`${waitingLine(waiting)}${again ? '; to leave again leaves them' : ''}`)
     return again
   }
-  const atPrompt = () => {
-    if (!person || ++interrupts > 1) throw new Interrupted('interrupted')
-    const edits = conversation.waiting > 0 ? ` (edits wait: ${conversation.waiting})` : ''
+  const atPrompt = (again: boolean) => {
+    if (!person || again) throw new Interrupted('interrupted')
+    const { waiting = 0 } = conversation
+    const edits = waiting > 0 ? ` (edits wait: ${waiting})` : ''
     process.stdout.write(`\nCtrl-C again or Ctrl-D leaves${edits}`)
   }
   for (let message = first; ; message = undefined) {
@@ -62,14 +88,13 @@ async function loop(
       if (!stays(true)) return
       continue
     }
-    interrupts = 0
     if (message.trim() === '') continue
     try {
-      if (!isCommand(message)) {
+      if (!isCommand(message, commands)) {
         await say(message, conversation, input)
         continue
       }
-      const outcome = await runCommand(conversation, message)
+      const outcome = await runCommand(conversation, message, commands)
       if (typeof outcome === 'string') terminal.say(printable(outcome))
       else if ('painted' in outcome) await terminal.answer(outcome)
       else if (outcome.action === 'retry') await say(undefined, conversation, input)
@@ -79,7 +104,8 @@ async function loop(
         terminal.note('stopped')
         continue
       }
-      if (error instanceof Interrupted || !(error instanceof TorchlessError)) throw error
+      const over = error instanceof Interrupted || error instanceof DisconnectedError
+      if (over || !(error instanceof TorchlessError)) throw error
       terminal.fail(printable(error.message))
       // A program that reads the answers must learn that one is missing.
       if (!person) process.exitCode = EXIT_FAILURE
@@ -88,30 +114,28 @@ async function loop(
 }
 
 /** Has a message answered; undefined: the last one again. */
-async function say(message: string | undefined, conversation: Conversation, input: ChatInput): Promise<void> {
-  const { chat, terminal, showThinking, references } = conversation
-  if (conversation.codes) {
-    const { coding } = conversation
-    return answer(conversation, input, (options, on) => {
+async function say(message: string | undefined, partner: Partner, input: ChatInput): Promise<void> {
+  const { openCoding: coding, terminal, showThinking, references } = partner
+  if (coding)
+    return answer(partner, input, (options, on) => {
       const turn = message === undefined ? coding.retry(options) : coding.send(message, options)
       return showTurn(turn, coding, terminal, showThinking, on)
     })
-  }
   let text: string | undefined
   if (message !== undefined) {
     const files = await references.expand(message)
     tellFiles(files, terminal)
     text = files.text
   }
-  await answer(conversation, input, async (options, on) => {
-    const stream = text === undefined ? chat.retry(options) : chat.send(text, options)
+  await answer(partner, input, async (options, on) => {
+    const stream = text === undefined ? partner.retry(options) : partner.send(text, options)
     on.reply(await showReply(stream, terminal, showThinking, on.piece))
   })
 }
 
 /** Carries out what `begin` begins, until Ctrl-C, and tells how it went. */
 async function answer(
-  conversation: Conversation,
+  conversation: Partner,
   input: ChatInput,
   begin: (options: SendOptions, on: ReplyListener) => Promise<void>,
 ): Promise<void> {
@@ -143,7 +167,7 @@ async function answer(
   }
 }
 
-function tellReply({ finish, usage, timings }: Reply, { terminal, debug }: Conversation): void {
+function tellReply({ finish, usage, timings }: Reply, { terminal, debug }: Partner): void {
   const { prompt, completion, thinking, reused, drafted, accepted } = usage
   if (finish === 'length') terminal.warn(`the reply was cut after ${completion} tokens`)
   if (debug)

@@ -1,4 +1,5 @@
 // A reply on its way to the terminal, a pipe, or a program.
+import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 import type { Reply, ReplyPiece, ReplyStream } from '../../api/index.ts'
 import type { Terminal } from '../terminal.ts'
@@ -101,7 +102,7 @@ class ReplyWriter implements PieceWriter {
     if ('thinking' in piece) {
       this.#thoughts++
       this.#kind = 'thinking'
-      if (this.#showThinking) await this.#write(this.#wrap.push(printable(piece.thinking)), true)
+      if (this.#showThinking) await this.#writeThought(printable(piece.thinking))
       else if (this.#person && process.env.TERM !== 'dumb')
         this.#indicate(`thinking, ${this.#thoughts} tokens`)
       return
@@ -124,11 +125,14 @@ class ReplyWriter implements PieceWriter {
   async #endThinking(): Promise<void> {
     this.#indicate('')
     if (this.#kind !== 'thinking') return
-    if (this.#showThinking) {
-      await this.#write(this.#wrap.flush(), true)
-      await this.#write('\n\n')
-    }
+    if (this.#showThinking) await this.#writeThought('\n\n')
     this.#kind = 'nothing'
+  }
+
+  /** To where a person reads it, dimmed; out of the way of answers where stdout is a pipe. */
+  async #writeThought(text: string): Promise<void> {
+    if (this.#person) await this.#write(this.#dim(this.#wrap.push(text)))
+    else process.stderr.write(this.#terminal.paint.dim(text))
   }
 
   /** A line that the next one replaces. */
@@ -139,10 +143,10 @@ class ReplyWriter implements PieceWriter {
     this.#indicator = line
   }
 
-  async #write(text: string, dim = false): Promise<void> {
+  async #write(text: string): Promise<void> {
     if (text === '') return
-    this.#last = text.at(-1)!
-    await this.#terminal.write(dim ? this.#dim(text) : text)
+    this.#last = stripVTControlCharacters(text).at(-1)!
+    await this.#terminal.write(text)
   }
 
   #dim(text: string): string {
