@@ -77,22 +77,18 @@ for (let round = 0; round <= Number(values.rounds); round++)
     if (round > 0) sample.times.push(time)
   }
 
+const titles = ['median', 'worst', 'worst at its best', 'of a step']
 console.log(
   `${vocabulary.trie.size} tokens; a step of ${step} ms; ${samples.length} states, each as it is met first`,
 )
-console.log(
-  `${''.padEnd(34)}${['median', 'worst', 'worst of a step'].map(title => title.padStart(18)).join('')}`,
-)
+console.log(`${''.padEnd(34)}${titles.map(title => title.padStart(18)).join('')}`)
 for (const name of [...Object.keys(cases), 'all']) {
-  const medians = samples
-    .filter(sample => name === 'all' || sample.name === name)
-    .map(({ times }) => median(times))
-  const worst = Math.max(...medians)
-  const columns = [
-    `${median(medians).toFixed(3)} ms`,
-    `${worst.toFixed(3)} ms`,
-    `${((100 * worst) / step).toFixed(1)} %`,
-  ]
+  const chosen = samples.filter(sample => name === 'all' || sample.name === name)
+  const medians = chosen.map(({ times }) => median(times))
+  // What other work on the machine adds is not the mask's.
+  const best = Math.max(...chosen.map(({ times }) => Math.min(...times)))
+  const times = [median(medians), Math.max(...medians), best].map(time => `${time.toFixed(3)} ms`)
+  const columns = [...times, `${((100 * best) / step).toFixed(1)} %`]
   console.log(`${name.padEnd(34)}${columns.map(column => column.padStart(18)).join('')}`)
 }
 
