@@ -65,10 +65,14 @@ export class FreePlaces {
     }
   }
 
-  /** The place behind a character of the class of `place` whose own class is the same. */
+  /** The place behind a character of the class of `place` whose own class has all of that. */
   #next(place: number): number | undefined {
     const found = this.#class(place)
-    return found && this.#standsFor(found.to).find(to => this.#class(to)?.key === found.key)
+    if (!found) return undefined
+    return this.#standsFor(found.to).find(to => {
+      const next = this.#class(to)
+      return next !== undefined && hasAll(next.text, found.text)
+    })
   }
 
   #standsFor(place: number): number[] {
@@ -105,6 +109,13 @@ export class FreePlaces {
     const key = `${ascii.join()}${beyond}${others?.join()}`
     return { to, text: { ascii, beyond, others }, rule: called?.rule, key }
   }
+}
+
+/** Whether all characters of a class are in another one; where it is a part of those beyond ASCII, the same part. */
+export function hasAll(characters: CharacterClass, part: CharacterClass): boolean {
+  if (!part.ascii.every((word, i) => (word & ~characters.ascii[i]!) === 0)) return false
+  if (part.others) return part.others === characters.others
+  return !part.beyond || characters.beyond
 }
 
 interface PlaceClass {

@@ -1,4 +1,5 @@
 // Which tokens may come next: a matcher of bytes taken through the tree of a vocabulary.
+import { hasAll } from './free-text.ts'
 import type { ByteMatcher, FreeText } from './matcher.ts'
 import type { VocabularyTrie } from './vocabulary-trie.ts'
 
@@ -134,8 +135,19 @@ class Walk<State> implements Mask {
     }
     const { exits, before } = tokens
     for (let i = 0; i < exits.length; i++) leave(exits[i]!, before[i]!)
-    for (const first of tokens.further[free.most] ?? []) leave(first, free.most)
+    const further = tokens.further[free.most] ?? []
+    if (further.length > 0 && this.#goesOn(states[free.most]!, free))
+      for (const first of further) leave(first, free.most)
     return true
+  }
+
+  /** Whether any character of a class may follow. */
+  #goesOn(state: State, { ascii, beyond, others }: FreeText): boolean {
+    for (let byte = 0; byte < 0x100; byte++) {
+      const within = byte < 0x80 ? (ascii[byte >> 5]! >>> (byte & 31)) & 1 : beyond || others
+      if (within && this.#matcher.step(state, byte) !== undefined) return true
+    }
+    return false
   }
 
   /** By number of characters of a free text, up to `longest`: the state behind it. Undefined where it depends on more. */
@@ -152,7 +164,7 @@ class Walk<State> implements Mask {
       if (state === before) while (states.length <= longest) states.push(state)
       else if (states.length <= free.most) {
         const next = matcher.free?.(state)
-        if (!next?.uniform || !sameClass(next, free)) return undefined
+        if (!next?.uniform || !hasAll(next, free)) return undefined
       }
     }
     return states
@@ -216,10 +228,6 @@ class Walk<State> implements Mask {
   #distance(state: State): number {
     return this.#matcher.distance?.(state) ?? 0
   }
-}
-
-function sameClass(a: FreeText, b: FreeText): boolean {
-  return a.beyond === b.beyond && a.others === b.others && a.ascii.every((word, i) => word === b.ascii[i])
 }
 
 interface Mask {
