@@ -160,6 +160,8 @@ export interface Backend {
   readonly device: DeviceInfo
   /** Tokens that are worth computing in one step: more bring no more speed. */
   readonly stepTokens: number
+  /** Tokens in a step up to which each has the very logits that it has in a step of its own. Default: however many there are. */
+  readonly exactTokens?: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */
   compile(program: Program, weights: WeightSource, limits: Limits): Promise<Executable>
   /** What a program would take here, and what is left, in bytes; undefined where that is not known. */

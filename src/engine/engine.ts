@@ -39,6 +39,8 @@ const WINDOW_SLACK = 16
 export class Engine {
   readonly maxSeqLen: number
   readonly vocabulary: number
+  /** See `Backend.exactTokens`. */
+  readonly exactTokens: number
   readonly #program: Program
   readonly #limits: Limits
   readonly #executable: Executable
@@ -50,8 +52,15 @@ export class Engine {
   #drained: Promise<void> = Promise.resolve()
   #disposed = false
 
-  private constructor(program: Program, limits: Limits, executable: Executable, maxSeqLen: number) {
+  private constructor(
+    program: Program,
+    limits: Limits,
+    executable: Executable,
+    maxSeqLen: number,
+    exactTokens = Number.POSITIVE_INFINITY,
+  ) {
     this.maxSeqLen = maxSeqLen
+    this.exactTokens = exactTokens
     this.vocabulary = columns(program.logits)
     this.#program = program
     this.#limits = limits
@@ -68,7 +77,8 @@ export class Engine {
     options: EngineOptions,
   ): Promise<Engine> {
     const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...options })
-    return new Engine(program, limits, await backend.compile(program, weights, limits), options.maxSeqLen)
+    const executable = await backend.compile(program, weights, limits)
+    return new Engine(program, limits, executable, options.maxSeqLen, backend.exactTokens)
   }
 
   /** An empty session. */

@@ -21,6 +21,7 @@ export class MockBackend implements Backend {
   readonly name = 'mock'
   readonly device = { name: 'mock', memory: 0 }
   readonly stepTokens = 16
+  exactTokens?: number
   /** The steps so far. */
   readonly steps: MockStep[] = []
   /** Whether what was compiled is disposed. */
@@ -44,8 +45,10 @@ export class MockBackend implements Backend {
 export async function mockEngine(
   groups: readonly CacheGroup[] = [{ kind: 'full' }],
   options: Partial<EngineOptions> = {},
+  exactTokens?: number,
 ): Promise<{ engine: Engine; backend: MockBackend }> {
   const backend = new MockBackend()
+  if (exactTokens !== undefined) backend.exactTokens = exactTokens
   const logits = { id: 0, name: 'logits', dtype: 'f32', shape: ['R', VOCABULARY] } as const
   const program = { ops: [], groups, caches: [], tensorCount: 1, logits }
   const weights = {

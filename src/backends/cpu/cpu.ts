@@ -59,6 +59,8 @@ export function cpuBackendOf(native: NativeLibrary, options: CpuOptions = {}): B
       threads: team,
     },
     stepTokens: STEP_TOKENS,
+    // Rows are multiplied with so many one by one (native/rows.h), panels of rows with more.
+    exactTokens: 4,
     async compile(program, source, limits) {
       const weights = await (lazyMemory === undefined
         ? nativeWeights(program, source, library.os, limits.guard === true)
