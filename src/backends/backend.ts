@@ -161,8 +161,8 @@ export interface Backend {
   /** Tokens that are worth computing in one step: more bring no more speed. */
   readonly stepTokens: number
   /**
-   * Steps of up to so many tokens, and rows of logits, add floats in another order than longer ones. Undefined where a token's numbers
-   * do not depend on its company.
+   * In steps of up to so many tokens, and rows of logits, each token has the very numbers that it has in a step of its own: longer ones add
+   * floats in another order. Undefined where a token's numbers never depend on its company.
    */
   readonly fewTokens?: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */

@@ -48,6 +48,8 @@ type FeedKind = 'any' | 'few' | 'many'
 export class Engine {
   readonly maxSeqLen: number
   readonly vocabulary: number
+  /** Tokens of a feed that have the very logits that they have one by one: see `Backend.fewTokens`. */
+  readonly exactTokens: number
   readonly #program: Program
   readonly #limits: Limits
   readonly #executable: Executable
@@ -71,10 +73,11 @@ export class Engine {
     program: Program,
     limits: Limits,
     executable: Executable,
-    options: { readonly maxSeqLen: number; readonly few: number | undefined },
+    options: { readonly maxSeqLen: number; readonly few: number | undefined; readonly repeatable: boolean },
   ) {
     this.maxSeqLen = options.maxSeqLen
-    this.#few = options.few
+    this.exactTokens = options.few ?? Number.POSITIVE_INFINITY
+    this.#few = options.repeatable ? options.few : undefined
     this.vocabulary = columns(program.logits)
     this.#program = program
     this.#limits = limits
@@ -93,7 +96,8 @@ export class Engine {
     const limits = limitsFor(program, { maxTokens: backend.stepTokens, ...options })
     return new Engine(program, limits, await backend.compile(program, weights, limits), {
       maxSeqLen: options.maxSeqLen,
-      few: options.repeatable ? backend.fewTokens : undefined,
+      few: backend.fewTokens,
+      repeatable: options.repeatable === true,
     })
   }
 

@@ -55,9 +55,16 @@ export async function* generateTokens(
       // The prompt is computed in any case, so that times tell what it took.
       if (count === 0 || (next.length > 0 && only === undefined)) {
         drop(session, known)
+        // Steps are so small that nobody can tell from their logits how many ids were fed at once.
+        const { exactTokens } = session
+        while (count > 0 && next.length > exactTokens) {
+          const some = next.splice(0, exactTokens)
+          known += some.length
+          await session.feed(some, { want: 'argmax', signal })
+        }
         // A draft of n ids leads to n + 1 that are drawn.
-        const room = Math.min(maxTokens - count, capacity - known - next.length) - 1
-        const ahead = count > 0 ? drafts.begin(room) : []
+        const room = Math.min(maxTokens - count - 1, capacity - known - next.length - 1)
+        const ahead = count > 0 ? drafts.begin(Math.min(room, exactTokens - next.length)) : []
         known += next.length
         logits = await session.feed([...next, ...ahead], {
           rows: Array.from({ length: ahead.length + 1 }, (_, i) => next.length - 1 + i),

@@ -43,6 +43,11 @@ export class Session {
     return this.tokens.length
   }
 
+  /** Tokens that one feed may have for each to have the very logits that it has alone. */
+  get exactTokens(): number {
+    return this.#engine.exactTokens
+  }
+
   get disposed(): boolean {
     return this.#disposed
   }

@@ -233,6 +233,25 @@ describe('a draft', () => {
     expect(backend.steps.map(({ tokens }) => tokens)).toEqual([5, 8, 1, 3, 3, 3, 1])
   })
 
+  test('is so short, and forced ids are fed in so small parts, that logits are exact', async () => {
+    const { engine, backend } = await mockEngine(undefined, {}, 4)
+    const right = continued(prompt, 10)
+    const constraint = drafting(({ length }) => right.slice(length))
+    expect((await run(engine.session(), { constraint })).ids).toEqual(right)
+    expect(backend.steps.map(({ tokens }) => tokens)).toEqual([5, 4, 4, 1])
+    const mask = (length: number) => {
+      const bits = new Uint32Array(2)
+      if (length > 6) return undefined
+      bits[0] = 1 << length
+      return bits
+    }
+    const accepted: number[] = []
+    const forced = { allowed: () => mask(accepted.length), accept: (id: number) => void accepted.push(id) }
+    const { ids } = await run(engine.session(), { constraint: forced, maxTokens: 8 })
+    expect(ids).toEqual([0, 1, 2, 3, 4, 5, 6, ...continued([...prompt, 0, 1, 2, 3, 4, 5, 6], 1)])
+    expect(backend.steps.slice(4).map(({ tokens }) => tokens)).toEqual([5, 4, 3])
+  })
+
   test('of which the caller took a part leaves the rest', async () => {
     const { engine } = await mockEngine()
     const session = engine.session()

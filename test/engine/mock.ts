@@ -22,7 +22,7 @@ export class MockBackend implements Backend {
   readonly name = 'mock'
   readonly device = { name: 'mock', memory: 0 }
   readonly stepTokens = 16
-  readonly fewTokens = 2
+  fewTokens?: number
   /** The steps so far. */
   readonly steps: MockStep[] = []
   /** Whether what was compiled is disposed. */
@@ -46,8 +46,10 @@ export class MockBackend implements Backend {
 export async function mockEngine(
   groups: readonly CacheGroup[] = [{ kind: 'full' }],
   options: Partial<EngineOptions> = {},
+  fewTokens = options.repeatable ? 2 : undefined,
 ): Promise<{ engine: Engine; backend: MockBackend }> {
   const backend = new MockBackend()
+  if (fewTokens !== undefined) backend.fewTokens = fewTokens
   const logits = { id: 0, name: 'logits', dtype: 'f32', shape: ['R', VOCABULARY] } as const
   const program = { ops: [], groups, caches: [], tensorCount: 1, logits }
   const weights = {
