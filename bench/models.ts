@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { cacheFolder } from '../src/ffi/paths.ts'
 import { f32, type WritableTensor, type WritableValue, writeGguf } from '../src/formats/gguf.ts'
+import { weightBytes } from '../src/quant/packed.ts'
 import { bytesFor, type QuantName, quants } from '../src/quant/quants.ts'
 import { randomBlocks } from '../test/fixtures/builder.ts'
 import { Random } from '../test/fixtures/random.ts'
@@ -98,7 +99,7 @@ export async function syntheticModel(
   if (existsSync(path)) return path
   await mkdir(folder, { recursive: true })
   const tensors = tensorsOf(shape, type)
-  const total = tensors.reduce((sum, tensor) => sum + bytesFor(tensor.type, elementsOf(tensor.shape)), 0)
+  const total = tensors.reduce((sum, tensor) => sum + weightBytes(tensor.type, tensor.shape), 0)
   const bar = new SingleBar({ format: `${name} ${type} {bar} {percentage} %`, clearOnComplete: true })
   if (process.stderr.isTTY) bar.start(total, 0)
   const handle = await open(`${path}.part`, 'w')

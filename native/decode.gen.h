@@ -341,6 +341,9 @@ static const unsigned char powers_of_3[5] = {
 static const signed char fp4_values[16] = {
   0,1,2,3,4,6,8,12,0,-1,-2,-3,-4,-6,-8,-12,
 };
+static const unsigned char awq_places[8] = {
+  0,4,1,5,2,6,3,7,
+};
 
 static inline void decode_F32(const unsigned char *block, float *out) {
   for (int g = 0; g < 1; g++) {
@@ -603,32 +606,28 @@ static inline void decode_MXFP4(const unsigned char *block, float *out) {
 
 static inline void decode_F8_E4M3(const unsigned char *block, float *out) {
   for (int g = 0; g < 1; g++) {
-    const float d = load_f32(block + 0);
-    for (int k = 0; k < 128; k++) {
-      const int i = ((g * 128) + k);
-      out[i] = ((f16_from_bits((((block[(i + 4)] & 128) << 8) | ((block[(i + 4)] & 127) < 127 ? ((block[(i + 4)] & 127) << 7) : 32256))) * 256.0f) * d);
+    for (int k = 0; k < 1; k++) {
+      const int i = ((g * 1) + k);
+      out[i] = (f16_from_bits((((block[0] & 128) << 8) | ((block[0] & 127) < 127 ? ((block[0] & 127) << 7) : 32256))) * 256.0f);
     }
   }
 }
 
 static inline void decode_F8_E5M2(const unsigned char *block, float *out) {
   for (int g = 0; g < 1; g++) {
-    const float d = load_f32(block + 0);
-    for (int k = 0; k < 128; k++) {
-      const int i = ((g * 128) + k);
-      out[i] = (f16_from_bits((block[(i + 4)] << 8)) * d);
+    for (int k = 0; k < 1; k++) {
+      const int i = ((g * 1) + k);
+      out[i] = f16_from_bits((block[0] << 8));
     }
   }
 }
 
-static inline void decode_Q4_Z(const unsigned char *block, float *out) {
-  for (int g = 0; g < 1; g++) {
-    const float d = load_f16(block + 0);
-    for (int k = 0; k < 32; k++) {
-      const int i = ((g * 32) + k);
-      out[i] = ((float)(((block[((i & 15) + 3)] >> ((i >> 4) << 2)) & 15) - block[2]) * d);
-    }
-  }
+static inline int quant_GPTQ(const unsigned char *block, const unsigned char *zeros, int row, int column, int offset) {
+  return (((block[((column & 7) >> 1)] >> (((column & 7) & 1) << 2)) & 15) - (((zeros[((row & 7) >> 1)] >> (((row & 7) & 1) << 2)) & 15) + offset));
+}
+
+static inline int quant_AWQ(const unsigned char *block, const unsigned char *zeros, int row, int column, int offset) {
+  return (((block[(awq_places[(row & 7)] >> 1)] >> ((awq_places[(row & 7)] & 1) << 2)) & 15) - (((zeros[(awq_places[(row & 7)] >> 1)] >> ((awq_places[(row & 7)] & 1) << 2)) & 15) + offset));
 }
 
 /** X(name, values in a block, bytes of a block) for each format. */
@@ -658,6 +657,10 @@ static inline void decode_Q4_Z(const unsigned char *block, float *out) {
   X(TQ1_0, 256, 54) \
   X(TQ2_0, 256, 66) \
   X(MXFP4, 32, 17) \
-  X(F8_E4M3, 128, 132) \
-  X(F8_E5M2, 128, 132) \
-  X(Q4_Z, 32, 19)
+  X(F8_E4M3, 1, 1) \
+  X(F8_E5M2, 1, 1)
+
+/** X(name, rows in a word, columns in a word) for each layout of words. */
+#define TL_FOR_EACH_WORD_LAYOUT(X) \
+  X(GPTQ, 1, 8) \
+  X(AWQ, 8, 1)

@@ -1,6 +1,7 @@
 // The operations that touch each value once: norms, additions, activations, gates, rotations, table look-ups.
 #include "decode.gen.h"
 #include "kernels.h"
+#include "parts.h"
 #include "reader.h"
 #include "simd.h"
 #include <cmath>
@@ -145,7 +146,7 @@ void gate(const Op &op, const Context &context, const Team &team) {
   }
 }
 
-void decode_row(Type type, const uint8_t *row, int columns, float *out) {
+void decode_blocks(Type type, const uint8_t *row, int columns, float *out) {
   const auto blocks = [&](auto decode, int length, int bytes) {
     for (int i = 0; i < columns / length; i++) decode(row + size_t(i) * bytes, out + size_t(i) * length);
   };
@@ -154,7 +155,38 @@ void decode_row(Type type, const uint8_t *row, int columns, float *out) {
   case Type::name: return blocks(decode_##name, length, bytes);
     TL_FOR_EACH_FORMAT(TL_DECODE)
 #undef TL_DECODE
+  case Type::GPTQ:
+  case Type::AWQ: break;
   }
+}
+
+namespace {
+
+/** Columns of words, of which each has `word_rows` rows and `word_columns` columns. */
+template <int word_rows, int word_columns, class Quant>
+void decode_words(const Weight &w, int row, int from, int count, float *out, Quant quant) {
+  const Parts &parts = w.parts;
+  const int at = parts.first + row;
+  for (int i = 0; i < count; i++) {
+    const int column = from + i, group = group_of(w, column);
+    const size_t word = size_t(column / word_columns) * (parts.rows / word_rows) + at / word_rows;
+    const size_t zeros = size_t(group) * (parts.rows / 8) + at / 8;
+    out[i] = scale_at(parts, size_t(group) * parts.rows + at) * float(quant(w.data + 4 * word, parts.zeros + 4 * zeros, at, column, parts.offset));
+  }
+}
+
+} // namespace
+
+void decode_columns(const Weight &w, int row, int from, int count, float *out) {
+  switch (w.type) {
+#define TL_DECODE(name, rows, columns) \
+  case Type::name: return decode_words<rows, columns>(w, row, from, count, out, quant_##name);
+    TL_FOR_EACH_WORD_LAYOUT(TL_DECODE)
+#undef TL_DECODE
+  default: decode_blocks(w.type, w.row(row) + w.row_bytes * from / w.columns, count, out);
+  }
+  if (!w.parts.scales) return;
+  for (int i = 0; i < count; i++) out[i] *= tile_scale(w, row, from + i);
 }
 
 void embed(const Op &op, const Context &context, const Team &team) {
@@ -164,9 +196,14 @@ void embed(const Op &op, const Context &context, const Team &team) {
   for (int t = share.begin; t < share.end; t++) {
     const size_t at = op.table.row_bytes * context.batch.tokens[t];
     if (op.file && !context.reader->row(op.file, op.file_offset + at, read.size(), read.data())) return;
-    const uint8_t *row = op.file ? read.data() : op.table.data + at;
+    const int row = context.batch.tokens[t];
     float *to = out.data + size_t(t) * out.columns;
-    decode_row(op.table.type, row, out.columns, to);
+    Weight table = op.table;
+    if (op.file) {
+      table = table.some_rows(row, 1);
+      table.data = read.data();
+    }
+    decode_row(table, op.file ? 0 : row, to);
     if (op.scale != 1)
       for (int i = 0; i < out.columns; i++) to[i] *= op.scale;
   }

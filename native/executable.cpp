@@ -14,7 +14,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 5;
+constexpr int ABI_VERSION = 6;
 
 /** Goes through the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct List {
@@ -88,8 +88,10 @@ struct TlExecutable {
 private:
   tl::Tensor read_tensor(tl::List &in);
   tl::Weight read_weight(tl::List &in);
+  void read_parts(tl::List &in, tl::Weight &w);
   const float *read_constant(tl::List &in, int *length = nullptr);
   void read_op(tl::List &in, tl::Op &op);
+  void read_experts(tl::List &in, tl::MatmulPart &part, int experts);
   void read_reads(tl::List &in);
   bool wait_for_weights(int op, const tl::Team &team);
   void weights_used(int index);
@@ -111,14 +113,29 @@ Weight TlExecutable::read_weight(List &in) {
   w.rows = in.integer();
   w.columns = in.integer();
   w.row_bytes = in.size();
+  w.parts = {};
+  if (!has_parts(w.type)) return w;
+  w.parts.rows = in.integer();
+  w.parts.scaled_rows = in.integer();
+  w.parts.group = in.integer();
+  w.parts.wide = in.integer() != 0;
+  w.parts.offset = in.integer();
+  w.parts.first = in.integer();
+  read_parts(in, w);
   return w;
+}
+
+void TlExecutable::read_parts(List &in, Weight &w) {
+  w.parts.scales = in.address();
+  w.parts.zeros = in.address();
+  w.parts.order = in.address();
 }
 
 const float *TlExecutable::read_constant(List &in, int *length) {
   const Weight w = read_weight(in);
   if (!w.data || !in.ok) return nullptr;
   std::vector<float> values(w.columns);
-  if (!measuring) decode_row(w.type, w.data, w.columns, values.data());
+  if (!measuring) decode_row(w, 0, values.data());
   if (length) *length = w.columns;
   constants.push_back(std::move(values));
   return constants.back().data();
@@ -218,12 +235,24 @@ void TlExecutable::read_op(List &in, Op &op) {
     for (size_t i = 0; i < op.parts.size(); i++) {
       op.parts[i] = {read_weight(in), nullptr, op.outputs[i], {}};
       op.parts[i].lazy = in.integer();
-      for (int e = 0; e < op.experts && op.parts[i].lazy < 0 && in.ok; e++) op.parts[i].experts.push_back(in.address());
+      read_experts(in, op.parts[i], op.experts);
     }
     break;
   case OpKind::rows:
   case OpKind::add:
     break;
+  }
+}
+
+/** Each expert's matrix, of those that stay on disk only the scales. */
+void TlExecutable::read_experts(List &in, MatmulPart &part, int experts) {
+  if (part.lazy >= 0 && !has_parts(part.weight.type)) return;
+  for (int e = 0; e < experts && in.ok; e++) {
+    Weight expert = part.weight;
+    expert.rows /= experts;
+    expert.data = in.address();
+    if (has_parts(expert.type)) read_parts(in, expert);
+    part.experts.push_back(expert);
   }
 }
 

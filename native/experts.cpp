@@ -123,11 +123,6 @@ template <class SourceOf> void gather(const Gathered &g, const Tensor &x, Counte
   }
 }
 
-/** A matrix within a weight: `rows` rows from `first` on. */
-Weight matrix_of(const Weight &w, size_t first, int rows) {
-  return {w.data + w.row_bytes * first, w.type, rows, w.columns, w.row_bytes};
-}
-
 struct Piece {
   int part, matrix, begin, end;
 };
@@ -155,10 +150,10 @@ template <class RowsOf> bool piece_at(int index, const Gathered &g, int parts, i
 /** Of an expert's `rows` rows those that lie together with this one: all, or a slab of those that stay on disk. */
 SlabRows slab_at(const MatmulPart &part, int expert, int row, int rows, const Context &context) {
   if (part.lazy >= 0) return context.reader->slab(part.lazy, expert, row, context.stop);
-  return {part.experts[expert], 0, rows};
+  return {part.experts[expert].data, 0, rows};
 }
 
-int chunk_rows(int columns) { return std::max(1, CHUNK_WEIGHTS / columns / FW) * FW; }
+int chunk_rows(const Weight &w) { return w.across() ? WORD_CHUNK_ROWS : std::max(1, CHUNK_WEIGHTS / w.columns / FW) * FW; }
 
 Gathered expert_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
   const int outer = op.parts[0].weight.rows / op.experts, columns = op.parts[0].weight.columns;
@@ -169,7 +164,7 @@ Gathered expert_scratch(const Op &op, uint8_t *scratch, int tokens, int threads)
 Gathered head_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
   const int count = tokens * op.heads;
   Forms forms;
-  add_forms(forms, op.table.type);
+  add_forms(forms, op.table);
   return Gathered(scratch, op.heads, count, count, op.table.columns, 0, tokens, threads, forms);
 }
 
@@ -201,7 +196,7 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
   const auto rows_of = [&](int part) { return op.parts[part].weight.rows / op.experts; };
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
-  while (piece_at(context.counters[0].take(1), g, int(op.parts.size()), chunk_rows(columns), rows_of, piece)) {
+  while (piece_at(context.counters[0].take(1), g, int(op.parts.size()), chunk_rows(op.parts[0].weight), rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
@@ -211,7 +206,9 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
       if (!slab.data) break;
       end = std::min(piece.end, slab.end);
       output.first_row = slab.begin;
-      const Weight weight{slab.data, part.weight.type, slab.end - slab.begin, columns, part.weight.row_bytes};
+      Weight weight = part.lazy < 0 || has_parts(part.weight.type) ? part.experts[piece.matrix] : part.weight;
+      weight = weight.some_rows(slab.begin, slab.end - slab.begin);
+      if (part.lazy >= 0) weight.data = slab.data;
       multiply(weight, row - slab.begin, end - slab.begin, g.rows_of(piece.matrix), g.count_of(piece.matrix), output, memory);
       if (part.lazy >= 0) context.reader->release(part.lazy, piece.matrix, row, end - row);
     }
@@ -245,7 +242,7 @@ void transposed_heads(const Op &op, const Context &context, const Team &team) {
     for (int r = 0; r < rows; r++) {
       if (context.stop.load(std::memory_order_relaxed)) return;
       const size_t at = size_t(h) * op.head_rows.stride + op.head_rows.first + r;
-      decode_row(op.table.type, op.table.data + op.table.row_bytes * at, columns, row.data());
+      decode_row(op.table, int(at), row.data());
       for (int t = 0; t < tokens; t++) {
         const float weight = op.inputs[0].data[(size_t(t) * op.heads + h) * rows + r];
         float *out = out_of(t);
@@ -272,11 +269,11 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
   const int rows = op.head_rows.rows;
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
-  while (piece_at(context.counters[0].take(1), g, 1, chunk_rows(columns), [rows](int) { return rows; }, piece)) {
+  while (piece_at(context.counters[0].take(1), g, 1, chunk_rows(op.table), [rows](int) { return rows; }, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) return;
     const int first = g.starts[piece.matrix];
     const size_t row = size_t(piece.matrix) * op.head_rows.stride + op.head_rows.first;
-    multiply(matrix_of(op.table, row, rows), piece.begin, piece.end, g.rows_of(piece.matrix), tokens,
+    multiply(op.table.some_rows(row, rows), piece.begin, piece.end, g.rows_of(piece.matrix), tokens,
              {op.outputs[0].data, rows, nullptr, nullptr, g.pairs + first}, memory);
   }
 }

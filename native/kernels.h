@@ -98,8 +98,11 @@ void fill_rope_table(const RopeTable &table, const Batch &batch, const Team &tea
 /** RMS norm of `length` values. */
 void normalize(const float *x, float *out, const float *gain, int length, float eps);
 
-/** A row of any format as floats, through the decoding generated from src/quant. */
-void decode_row(Type type, const uint8_t *row, int columns, float *out);
+/** Blocks of any format as floats, through the decoding generated from src/quant. */
+void decode_blocks(Type type, const uint8_t *blocks, int columns, float *out);
+/** The same of a row, or of whole blocks of it: `count` columns from `from` on. */
+void decode_columns(const Weight &w, int row, int from, int count, float *out);
+inline void decode_row(const Weight &w, int row, float *out) { decode_columns(w, row, 0, w.columns, out); }
 
 /** This thread's share [begin, end) of `count` items. */
 struct Share {

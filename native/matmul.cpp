@@ -2,6 +2,7 @@
 // among the threads.
 #include "simd_bf16.h"
 #include "products.h"
+#include "words.h"
 
 namespace tl {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 constexpr int READ_WEIGHTS = 1 << 16;
 /** Chunks that a thread gets of a small weight. */
 constexpr int LEAST_CHUNKS = 8;
+/** The same of a matrix of words, whose rows are the better read the more of them are read together. */
+constexpr int LEAST_WORD_CHUNKS = 4;
 
 #if defined(TL_BF16_DOT)
 void round_to_bf16(const float *x, uint16_t *out, int columns) {
@@ -56,91 +59,113 @@ void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
   }
 }
 
-/** How weights that are plain numbers meet activations: `step` of them a vector. */
+/** How weights that are plain numbers meet activations: `step` of them a vector, `span` of them with one scale, if they have any. */
 struct F32Row {
   using X = float;
   using V = F;
-  static constexpr int bytes = 4, step = FW;
-  static inline V load(const uint8_t *p) { return f_load((const float *)p); }
+  struct Scale {};
+  static constexpr int bytes = 4, step = FW, span = 1 << 30;
+  static inline Scale scale(const Weight &, int, int) { return {}; }
+  static inline V load(const uint8_t *p, Scale) { return f_load((const float *)p); }
   static inline V load_x(const X *x) { return f_load(x); }
   static inline F add_product(V w, V x, F sum) { return f_fma(w, x, sum); }
-  static inline float product(const uint8_t *p, X x) { return load_unaligned<float>(p) * x; }
+  static inline float product(const uint8_t *p, Scale, X x) { return load_unaligned<float>(p) * x; }
 };
 struct F16Row : F32Row {
   static constexpr int bytes = 2;
-  static inline V load(const uint8_t *p) { return f_from_half(p); }
-  static inline float product(const uint8_t *p, X x) { return half_to_float(load_unaligned<uint16_t>(p)) * x; }
+  static inline V load(const uint8_t *p, Scale) { return f_from_half(p); }
+  static inline float product(const uint8_t *p, Scale, X x) { return half_to_float(load_unaligned<uint16_t>(p)) * x; }
 };
 #if defined(TL_BF16_DOT)
 /** The processor multiplies bf16: activations are rounded to it, as precise as the weights are. */
 struct BF16Row {
   using X = uint16_t;
   using V = BF;
-  static constexpr int bytes = 2, step = 2 * FW;
-  static inline V load(const uint8_t *p) { return bf_load(p); }
+  using Scale = F32Row::Scale;
+  static constexpr int bytes = 2, step = 2 * FW, span = F32Row::span;
+  static inline Scale scale(const Weight &, int, int) { return {}; }
+  static inline V load(const uint8_t *p, Scale) { return bf_load(p); }
   static inline V load_x(const X *x) { return bf_load(x); }
   static inline F add_product(V w, V x, F sum) { return bf_dot(w, x, sum); }
-  static inline float product(const uint8_t *p, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * bf16_to_f32(x); }
+  static inline float product(const uint8_t *p, Scale, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * bf16_to_f32(x); }
 };
 #else
 struct BF16Row : F32Row {
   static constexpr int bytes = 2;
-  static inline V load(const uint8_t *p) { return f_from_bf16(p); }
-  static inline float product(const uint8_t *p, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * x; }
+  static inline V load(const uint8_t *p, Scale) { return f_from_bf16(p); }
+  static inline float product(const uint8_t *p, Scale, X x) { return bf16_to_f32(load_unaligned<uint16_t>(p)) * x; }
 };
 #endif
+template <class Source> struct F8Row : F32Row {
+  using Scale = float;
+  static constexpr int bytes = 1, span = Source::tile;
+  static inline Scale scale(const Weight &w, int row, int column) { return Source::scale(w, row, column); }
+  static inline V load(const uint8_t *p, Scale scale) { return f_mul(Source::load_some(p), f_set(scale)); }
+  static inline float product(const uint8_t *p, Scale scale, X x) {
+    const uint8_t bytes[FW] = {*p};
+    float value[FW];
+    f_store(value, load(bytes, scale));
+    return value[0] * x;
+  }
+};
 
 /** Rows of plain numbers go side by side: activations are many bytes beside them, and are read once for all. */
 constexpr int SIDE_BY_SIDE = 4;
 
 /**
- * Dot products of `rows` rows and `tokens` rows of activations, two sums each in flight, in eight parts at lanes[FW · t + r]. What
- * lies behind these rows is asked for on the way, front to back: to the memory they are still one stream.
+ * Dot products of `rows` rows from `row` on and `tokens` rows of activations, two sums each in flight, in eight parts at lanes[FW · t +
+ * r]. What lies behind these rows is asked for on the way, front to back: to the memory they are still one stream.
  */
 template <class Row, int rows, int tokens>
-inline void float_dots(const uint8_t *p, size_t row_bytes, const typename Row::X *x, int columns, F8 *lanes) {
+inline void float_dots(const Weight &w, int row, const typename Row::X *x, F8 *lanes) {
   constexpr int step = Row::step, line = 64;
-  const uint8_t *ahead = p + rows * row_bytes;
+  const size_t row_bytes = w.row_bytes;
+  const int columns = w.columns;
+  const uint8_t *p = w.row(row), *ahead = p + rows * row_bytes;
   F sums[rows][tokens][2];
   for (auto &row : sums)
     for (auto &pair : row) pair[0] = pair[1] = f_set(0);
-  const auto add = [&](int i, int half) {
-    TL_UNROLL
-    for (int t = 0; t < tokens; t++) {
-      const auto in = Row::load_x(x + size_t(t) * columns + i);
+  float rest[rows][tokens] = {};
+  for (int from = 0; from < columns; from += Row::span) {
+    const int end = std::min(columns - from, Row::span) + from;
+    typename Row::Scale scales[rows];
+    for (int r = 0; r < rows; r++) scales[r] = Row::scale(w, row + r, from);
+    const auto add = [&](int i, int half) {
       TL_UNROLL
-      for (int r = 0; r < rows; r++)
-        sums[r][t][half] = Row::add_product(Row::load(p + r * row_bytes + size_t(i) * Row::bytes), in, sums[r][t][half]);
+      for (int t = 0; t < tokens; t++) {
+        const auto in = Row::load_x(x + size_t(t) * columns + i);
+        TL_UNROLL
+        for (int r = 0; r < rows; r++)
+          sums[r][t][half] = Row::add_product(Row::load(p + r * row_bytes + size_t(i) * Row::bytes, scales[r]), in, sums[r][t][half]);
+      }
+    };
+    int i = from;
+    for (; i + 2 * step <= end; i += 2 * step) {
+      for (int n = 0; n < rows * 2 * step * Row::bytes; n += line) __builtin_prefetch((ahead += line), 0, 2);
+      add(i, 0);
+      add(i + step, 1);
     }
-  };
-  int i = 0;
-  for (; i + 2 * step <= columns; i += 2 * step) {
-    for (int n = 0; n < rows * 2 * step * Row::bytes; n += line) __builtin_prefetch((ahead += line), 0, 2);
-    add(i, 0);
-    add(i + step, 1);
-  }
-  if (i + step <= columns) {
-    add(i, 0);
-    i += step;
+    if (i + step <= end) {
+      add(i, 0);
+      i += step;
+    }
+    for (; i < end; i++)
+      for (int r = 0; r < rows; r++)
+        for (int t = 0; t < tokens; t++)
+          rest[r][t] += Row::product(p + r * row_bytes + size_t(i) * Row::bytes, scales[r], x[size_t(t) * columns + i]);
   }
   TL_UNROLL
   for (int r = 0; r < rows; r++)
     TL_UNROLL
-    for (int t = 0; t < tokens; t++) {
-      float rest = 0;
-      for (int k = i; k < columns; k++) rest += Row::product(p + r * row_bytes + size_t(k) * Row::bytes, x[size_t(t) * columns + k]);
-      lanes[FW * t + r] = f8_add(f8_fold(f_add(sums[r][t][0], sums[r][t][1])), f8_set(rest / 8));
-    }
+    for (int t = 0; t < tokens; t++) lanes[FW * t + r] = f8_add(f8_fold(f_add(sums[r][t][0], sums[r][t][1])), f8_set(rest[r][t] / 8));
 }
 
 template <class Row, int tokens>
 void float_rows_times(const Weight &w, int begin, int end, const typename Row::X *x, int first_token, const Output &output) {
   each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
-    const auto at = [&](int r) { return w.data + w.row_bytes * (row + r); };
     int r = 0;
-    for (; r + SIDE_BY_SIDE <= rows; r += SIDE_BY_SIDE)
-      float_dots<Row, SIDE_BY_SIDE, tokens>(at(r), w.row_bytes, x, w.columns, lanes + r);
-    for (; r < rows; r++) float_dots<Row, 1, tokens>(at(r), w.row_bytes, x, w.columns, lanes + r);
+    for (; r + SIDE_BY_SIDE <= rows; r += SIDE_BY_SIDE) float_dots<Row, SIDE_BY_SIDE, tokens>(w, row + r, x, lanes + r);
+    for (; r < rows; r++) float_dots<Row, 1, tokens>(w, row + r, x, lanes + r);
   });
 }
 
@@ -157,8 +182,8 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
   const size_t row_bytes = sizeof(float) * w.columns;
   for (int row = begin; row < end; row += DECODED_ROWS) {
     const int rows = std::min(DECODED_ROWS, end - row);
-    for (int r = 0; r < rows; r++) decode_row(w.type, w.data + w.row_bytes * (row + r), w.columns, (float *)(memory + row_bytes * r));
-    const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes};
+    for (int r = 0; r < rows; r++) decode_row(w, row + r, (float *)(memory + row_bytes * r));
+    const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes, {}};
     Output shifted = output;
     shifted.first_row += row;
     by_float_rows<F32Row>(decoded, 0, rows, x, count, shifted);
@@ -166,18 +191,25 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
 }
 
 struct DecodedSource {
-  static void load(const Weight &w, const uint8_t *p, int count, float *out) { decode_row(w.type, p, count, out); }
+  static void load(const Weight &w, int row, int from, int count, float *out) { decode_columns(w, row, from, count, out); }
 };
 
 void by_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
   case Type::F32: return by_float_rows<F32Row>(w, begin, end, a.x, count, o);
   case Type::F16: return by_float_rows<F16Row>(w, begin, end, a.x, count, o);
+  case Type::F8_E4M3: return by_float_rows<F8Row<E4M3Source>>(w, begin, end, a.x, count, o);
+  case Type::F8_E5M2: return by_float_rows<F8Row<E5M2Source>>(w, begin, end, a.x, count, o);
 #if defined(TL_BF16_DOT)
   case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.rounded, count, o);
 #else
   case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.x, count, o);
 #endif
+  case Type::GPTQ:
+  case Type::AWQ:
+    if (in_runs(w)) return words_times(w, begin, end, a.rows, count, o, memory);
+    if (ordered_times(w, begin, end, a.x, count, o, memory)) return;
+    return by_decoded_rows(w, begin, end, a.x, count, o, memory);
   default:
     if (!by_quantized_rows(w, begin, end, a, count, o)) by_decoded_rows(w, begin, end, a.x, count, o, memory);
   }
@@ -187,11 +219,15 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, c
   switch (w.type) {
   case Type::F32: return by_panels<FloatPanel<F32Source>>(w, begin, end, x, count, o, memory);
   case Type::F16: return by_panels<FloatPanel<F16Source>>(w, begin, end, x, count, o, memory);
+  case Type::F8_E4M3: return by_panels<FloatPanel<E4M3Source>>(w, begin, end, x, count, o, memory);
+  case Type::F8_E5M2: return by_panels<FloatPanel<E5M2Source>>(w, begin, end, x, count, o, memory);
 #if defined(TL_BF16_DOT)
   case Type::BF16: return by_panels<RoundedPanel>(w, begin, end, x, count, o, memory);
 #else
   case Type::BF16: return by_panels<FloatPanel<BF16Source>>(w, begin, end, x, count, o, memory);
 #endif
+  case Type::GPTQ: return by_panels<WordPanel<Gptq>>(w, begin, end, x, count, o, memory);
+  case Type::AWQ: return by_panels<WordPanel<Awq>>(w, begin, end, x, count, o, memory);
   default:
     if (!by_quantized_panels(w, begin, end, x, count, o, memory)) by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
   }
@@ -199,8 +235,8 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, c
 
 } // namespace
 
-void add_forms(Forms &forms, Type type) {
-  switch (type) {
+void add_forms(Forms &forms, const Weight &w) {
+  switch (w.type) {
 #define TL_FORMS(name) \
   case Type::name: forms.quantized = true; \
     forms.halves |= name::halves; \
@@ -210,13 +246,20 @@ void add_forms(Forms &forms, Type type) {
 #if defined(TL_BF16_DOT)
   case Type::BF16: forms.rounded = true; return;
 #endif
+  case Type::GPTQ:
+  case Type::AWQ:
+    if (in_runs(w)) {
+      forms.quantized = true;
+      return;
+    }
+    [[fallthrough]];
   default: forms.floats = true;
   }
 }
 
 Forms forms_of(const std::vector<MatmulPart> &parts) {
   Forms forms;
-  for (auto &part : parts) add_forms(forms, part.weight.type);
+  for (auto &part : parts) add_forms(forms, part.weight);
   return forms;
 }
 
@@ -246,7 +289,8 @@ Activations Activations::from(int first, int place) const {
 }
 
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
-  if (count < PANEL_FROM) by_rows(w, begin, end, a, count, o, memory);
+  // Words whose columns are of groups in any order are no panels of 8-bit numbers.
+  if (count < PANEL_FROM || (w.across() && !in_runs(w))) by_rows(w, begin, end, a, count, o, memory);
   else by_panels(w, begin, end, a.tiles, count, o, memory);
 }
 
@@ -265,8 +309,9 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   // Parts one after the other, each in chunks of whole panels.
   int all = 0;
   for (auto &part : op.parts) all += part.weight.rows;
-  const int most = (count < PANEL_FROM ? READ_WEIGHTS : CHUNK_WEIGHTS) / a.columns;
-  const int chunk = std::max(1, std::min(most, all / (LEAST_CHUNKS * team.size)) / FW) * FW;
+  const bool across = op.parts[0].weight.across();
+  const int most = across ? WORD_CHUNK_ROWS : (count < PANEL_FROM ? READ_WEIGHTS : CHUNK_WEIGHTS) / a.columns;
+  const int chunk = std::max(1, std::min(most, all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size)) / FW) * FW;
   int chunks = 0;
   for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
   context.shares.begin(chunks, team);

@@ -5,6 +5,9 @@
 
 namespace tl {
 
+/** Rows of a chunk of a matrix of words, which are read side by side. */
+constexpr int WORD_CHUNK_ROWS = 256;
+
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 17;
 
@@ -15,8 +18,8 @@ constexpr int DECODED_ROWS = 4;
 #define TL_FOR_EACH_DOT(X) \
   X(Q8_0) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
 
-/** Adds the forms that weights of this type want. */
-void add_forms(Forms &forms, Type type);
+/** Adds the forms that a weight wants. */
+void add_forms(Forms &forms, const Weight &w);
 Forms forms_of(const std::vector<MatmulPart> &parts);
 
 /** Rows of activations, one after the other, in as many forms as are wanted. */
@@ -83,5 +86,14 @@ inline size_t thread_bytes(int columns, int count) {
 
 /** Rows [begin, end) of the weight times `count` rows of activations; `memory` is this thread's own. */
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory);
+
+/** Of a matrix of words, rows [begin, end) times up to four tokens; their columns must be in runs. `memory` is this thread's own. */
+void words_times(const Weight &w, int begin, int end, const QuantizedRow *x, int count, const Output &output, uint8_t *memory);
+
+/**
+ * The same as floats, whatever the groups of columns; false where nothing was done, as the layout or the number of groups is
+ * another than there are kernels for.
+ */
+bool ordered_times(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory);
 
 } // namespace tl

@@ -2,7 +2,8 @@
 // with all tokens, a tile of them at a time, whose sums stay in registers. A word of a panel is what one instruction takes of
 // a row: four bytes, two bf16 or one float.
 #pragma once
-#include "program.h"
+#include "kernels.h"
+#include "parts.h"
 #include "rows.h"
 
 namespace tl {
@@ -26,7 +27,7 @@ struct PanelPlace {
   int row, rows, from, to;
 
   /** Lanes without a row repeat the last one; their sums go nowhere. */
-  const uint8_t *row_at(const Weight &w, int lane) const { return w.data + w.row_bytes * (row + (lane < rows ? lane : rows - 1)); }
+  int row_at(int lane) const { return row + (lane < rows ? lane : rows - 1); }
 };
 
 /** Asks for a coming panel's bytes line by line while the present one is multiplied. */
@@ -36,7 +37,8 @@ struct Ahead {
   int rows_left = 0, per_step = 0;
 
   Ahead() = default;
-  Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(next.rows) {
+  /** Words of rows that lie side by side are not in runs. */
+  Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(w.across() ? 0 : next.rows) {
     line = w.data + w.row_bytes * next.row + w.row_bytes * next.from / w.columns;
     bytes = w.row_bytes * (next.to - next.from) / w.columns;
     row_end = line + bytes;
@@ -140,7 +142,7 @@ template <class Format> struct QuantizedPanel {
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
     const uint8_t *rows[FW];
-    for (int r = 0; r < FW; r++) rows[r] = place.row_at(w, r) + group_bytes<Format>() * (place.from / 256);
+    for (int r = 0; r < FW; r++) rows[r] = w.row(place.row_at(r)) + group_bytes<Format>() * (place.from / 256);
     const int groups = (place.to - place.from + 255) / 256, runs = groups * group_runs;
     if constexpr (PutsWords<Format>) {
       for (int block = 0; block < (place.to - place.from) / Format::length; block++) {
@@ -186,22 +188,52 @@ private:
 
 /** Rows of weights as floats. */
 struct F32Source {
-  static void load(const Weight &, const uint8_t *p, int count, float *out) { std::memcpy(out, p, size_t(count) * 4); }
+  static void load(const Weight &w, int row, int from, int count, float *out) { std::memcpy(out, w.row(row) + size_t(4) * from, size_t(count) * 4); }
 };
 struct F16Source {
-  static void load(const Weight &, const uint8_t *p, int count, float *out) {
+  static void load(const Weight &w, int row, int from, int count, float *out) {
+    const uint8_t *p = w.row(row) + size_t(2) * from;
     int i = 0;
     for (; i + FW <= count; i += FW) f_store(out + i, f_from_half(p + 2 * i));
     for (; i < count; i++) out[i] = half_to_float(load_unaligned<uint16_t>(p + 2 * i));
   }
 };
 struct BF16Source {
-  static void load(const Weight &, const uint8_t *p, int count, float *out) {
+  static void load(const Weight &w, int row, int from, int count, float *out) {
+    const uint8_t *p = w.row(row) + size_t(2) * from;
     int i = 0;
     for (; i + FW <= count; i += FW) f_store(out + i, f_from_bf16(p + 2 * i));
     for (; i < count; i++) out[i] = bf16_to_f32(load_unaligned<uint16_t>(p + 2 * i));
   }
 };
+
+/** Floats of 8 bits, perhaps with a scale for each tile; `unit` is what those are of that `load_some` answers. */
+template <class Format> struct F8Source {
+  /** Columns of a tile. */
+  static constexpr int tile = 128;
+  static F load_some(const uint8_t *p) { return Format::load(p); }
+  static float scale(const Weight &w, int row, int column) { return Format::unit * (w.parts.scales ? tile_scale(w, row, column) : 1); }
+  static void load(const Weight &w, int row, int from, int count, float *out) {
+    const uint8_t *p = w.row(row) + from;
+    for (int i = 0; i < count; i += tile) {
+      const F factor = f_set(scale(w, row, from + i));
+      const int end = i + tile < count ? i + tile : count;
+      int k = i;
+      for (; k + FW <= end; k += FW) f_store(out + k, f_mul(load_some(p + k), factor));
+      if (k < end) decode_columns(w, row, from + k, end - k, out + k);
+    }
+  }
+};
+struct E4M3 {
+  static constexpr float unit = E4M3_UNIT;
+  static F load(const void *p) { return f_from_e4m3(p); }
+};
+struct E5M2 {
+  static constexpr float unit = 1;
+  static F load(const void *p) { return f_from_e5m2(p); }
+};
+using E4M3Source = F8Source<E4M3>;
+using E5M2Source = F8Source<E5M2>;
 
 /** Sums of products of floats. */
 struct FloatProducts {
@@ -229,7 +261,7 @@ template <class Source> struct FloatPanel {
     const int count = place.to - place.from, words = Tiles::float_words(count);
     for (int r = 0; r < FW; r++) {
       float *out = (float *)panel.rows + size_t(r) * PANEL_WORDS;
-      Source::load(w, place.row_at(w, r) + w.row_bytes * place.from / w.columns, count, out);
+      Source::load(w, place.row_at(r), place.from, count, out);
       for (int i = count; i < words; i++) out[i] = 0;
     }
     transpose_panel(panel, words, 0);
@@ -247,7 +279,7 @@ struct RoundedPanel {
     const int count = place.to - place.from, words = Tiles::rounded_words(count);
     for (int r = 0; r < FW; r++) {
       uint8_t *out = panel.rows + size_t(r) * PANEL_WORDS * 4;
-      std::memcpy(out, place.row_at(w, r) + size_t(2) * place.from, size_t(2) * count);
+      std::memcpy(out, w.row(place.row_at(r)) + size_t(2) * place.from, size_t(2) * count);
       std::memset(out + size_t(2) * count, 0, size_t(4) * words - size_t(2) * count);
     }
     transpose_panel(panel, words, 0);

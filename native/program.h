@@ -35,7 +35,7 @@ enum class Activation : int { silu, gelu, sigmoid };
 
 enum class Type : int {
   F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, Q2_K, Q3_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4,
-  IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, F8_E4M3, F8_E5M2, Q4_Z
+  IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, F8_E4M3, F8_E5M2, GPTQ, AWQ
 };
 
 struct Tensor {
@@ -44,11 +44,43 @@ struct Tensor {
   Rows rows;
 };
 
+/** Whether more is said of a weight of this type than where its numbers are. */
+inline bool has_parts(Type type) { return type >= Type::F8_E4M3; }
+
+/** Of a matrix in parts (src/quant/packed.ts) what lies elsewhere than its numbers. */
+struct Parts {
+  /** Of the whole matrix, of which a weight may be some rows: those from `first` on. */
+  int rows;
+  /** Rows and columns that share a scale, and what is added to zero points. */
+  int scaled_rows, group, offset, first;
+  /** Whether scales are floats and not halves. */
+  bool wide;
+  /** Null: all are 1. */
+  const uint8_t *scales;
+  const uint8_t *zeros;
+  /** By column its group, where these are no runs of columns; else null. */
+  const uint8_t *order;
+};
+
 struct Weight {
   const uint8_t *data;
   Type type;
   int rows, columns;
+  /** Of numbers. */
   size_t row_bytes;
+  Parts parts;
+
+  /** Whether rows lie side by side, word by word. */
+  bool across() const { return type == Type::GPTQ || type == Type::AWQ; }
+  const uint8_t *row(int index) const { return data + row_bytes * index; }
+  /** `count` of its rows, from `begin` on. */
+  Weight some_rows(size_t begin, int count) const {
+    Weight some = *this;
+    if (!across()) some.data += row_bytes * begin;
+    some.rows = count;
+    some.parts.first += int(begin);
+    return some;
+  }
 };
 
 struct MatmulPart {
@@ -56,8 +88,8 @@ struct MatmulPart {
   /** [rows], or null. */
   const float *bias;
   Tensor output;
-  /** Of a mixture, where each expert's matrix lies. */
-  std::vector<const uint8_t *> experts;
+  /** Of a mixture, each expert's matrix. */
+  std::vector<Weight> experts;
   /** Of a mixture that stays on disk, the index of its matrices there; else -1. */
   int lazy = -1;
 };

@@ -389,8 +389,8 @@ size_t bytes_of(Type type, int64_t count) {
   case Type::name: return size_t(count / length) * bytes;
     TL_FOR_EACH_FORMAT(TL_BYTES)
 #undef TL_BYTES
+  default: return 0;
   }
-  return 0;
 }
 
 /** Up to PIECE weights as floats. */
@@ -400,9 +400,9 @@ void decode_piece(Type type, const uint8_t *from, int count, float *out) {
   } else if (type == Type::F16 || type == Type::BF16) {
     int i = 0;
     for (; i + FW <= count; i += FW) f_store(out + i, type == Type::F16 ? f_from_half(from + 2 * i) : f_from_bf16(from + 2 * i));
-    decode_row(type, from + 2 * i, count - i, out + i);
+    decode_blocks(type, from + 2 * i, count - i, out + i);
   } else {
-    decode_row(type, from, count, out);
+    decode_blocks(type, from, count, out);
   }
 }
 

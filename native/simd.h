@@ -71,6 +71,9 @@ inline F f_softcap(F a, float cap) {
   return f_mul(f_add(f_mul(f_sigmoid(f_mul(a, f_set(2 / cap))), f_set(2.0f)), f_set(-1.0f)), f_set(cap));
 }
 
+/** See f_from_e4m3. */
+constexpr float E4M3_UNIT = 256;
+
 /** Eight signed bytes. */
 inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint64_t>(p)); }
 

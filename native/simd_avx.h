@@ -154,6 +154,18 @@ inline void f_to_half(void *p, F a) { _mm256_storeu_si256((__m256i *)p, _mm512_c
 inline F f_from_bf16(const void *p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
+/** Floats of 8 bits: the upper bytes of halves. */
+inline F f_from_e5m2(const void *p) {
+  const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p));
+  return _mm512_cvtph_ps(_mm256_slli_epi16(bytes, 8));
+}
+/** The same with a bit less of exponent, so of a 256th: E4M3_UNIT times as large. 0x7f and 0xff are no numbers. */
+inline F f_from_e4m3(const void *p) {
+  const __m256i bytes = _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)), 8), all = _mm256_set1_epi16(0x7f00);
+  const __m256i nan = _mm256_cmpeq_epi16(_mm256_and_si256(bytes, all), all);
+  const __m256i halves = _mm256_and_si256(_mm256_srai_epi16(bytes, 1), _mm256_set1_epi16(int16_t(0xbf80)));
+  return _mm512_cvtph_ps(_mm256_or_si256(halves, nan));
+}
 /** Eight numbers with the same sum. */
 inline F8 f8_fold(F a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 /** Lane j is the sum of all lanes of r[j], for FW of them. */
@@ -179,6 +191,14 @@ inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+inline F f_from_e5m2(const void *p) {
+  return _mm256_cvtph_ps(_mm_unpacklo_epi8(_mm_setzero_si128(), _mm_loadl_epi64((const __m128i *)p)));
+}
+inline F f_from_e4m3(const void *p) {
+  const __m128i bytes = _mm_unpacklo_epi8(_mm_setzero_si128(), _mm_loadl_epi64((const __m128i *)p)), all = _mm_set1_epi16(0x7f00);
+  const __m128i nan = _mm_cmpeq_epi16(_mm_and_si128(bytes, all), all);
+  return _mm256_cvtph_ps(_mm_or_si128(_mm_and_si128(_mm_srai_epi16(bytes, 1), _mm_set1_epi16(int16_t(0xbf80))), nan));
+}
 inline F8 f8_fold(F a) { return a; }
 inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_scale2(F x, F k) {

@@ -133,6 +133,19 @@ inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+/** Floats of 8 bits: the upper bytes of halves. */
+inline F f_from_e5m2(const void *p) {
+  const float16x8_t h = vreinterpretq_f16_u16(vshll_n_u8(vld1_u8((const uint8_t *)p), 8));
+  return {vcvt_f32_f16(vget_low_f16(h)), vcvt_high_f32_f16(h)};
+}
+/** The same with a bit less of exponent, so of a 256th: E4M3_UNIT times as large. 0x7f and 0xff are no numbers. */
+inline F f_from_e4m3(const void *p) {
+  const uint16x8_t bytes = vshll_n_u8(vld1_u8((const uint8_t *)p), 8), all = vdupq_n_u16(0x7f00);
+  const uint16x8_t nan = vceqq_u16(vandq_u16(bytes, all), all);
+  const uint16x8_t halves = vandq_u16(vreinterpretq_u16_s16(vshrq_n_s16(vreinterpretq_s16_u16(bytes), 1)), vdupq_n_u16(0xbf80));
+  const float16x8_t h = vreinterpretq_f16_u16(vorrq_u16(halves, nan));
+  return {vcvt_f32_f16(vget_low_f16(h)), vcvt_high_f32_f16(h)};
+}
 inline F8 f8_fold(F a) { return a; }
 inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_round(F x) { return {vrndnq_f32(x.a), vrndnq_f32(x.b)}; }

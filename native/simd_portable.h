@@ -129,6 +129,21 @@ inline float f_sum(F a) { return f8_sum(a); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }
+/** Floats of 8 bits: the upper bytes of halves. */
+inline F f_from_e5m2(const void *p) {
+  F8 r;
+  for (int i = 0; i < 8; i++) r.v[i] = half_to_float_plain(uint16_t(((const uint8_t *)p)[i] << 8));
+  return r;
+}
+/** The same with a bit less of exponent, so of a 256th: E4M3_UNIT times as large. 0x7f and 0xff are no numbers. */
+inline F f_from_e4m3(const void *p) {
+  F8 r;
+  for (int i = 0; i < 8; i++) {
+    const uint8_t byte = ((const uint8_t *)p)[i];
+    r.v[i] = half_to_float_plain((byte & 127) == 127 ? 0x7e00 : uint16_t((byte & 128) << 8 | (byte & 127) << 7));
+  }
+  return r;
+}
 inline F8 f8_fold(F a) { return a; }
 inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_exp(F a) { for (auto &x : a.v) x = std::exp(x); return a; }

@@ -18,7 +18,32 @@ TL_INLINE W w_add(W a, uint8_t b) { return {_mm512_add_epi8(a.v, _mm512_set1_epi
 TL_INLINE W w_lookup(const int8_t table[16], W indices) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), indices.v)};
 }
+TL_INLINE W w_load(const void *p) { return {_mm512_loadu_si512(p)}; }
 TL_INLINE void w_store(void *p, W a) { _mm512_storeu_si512(p, a.v); }
+/** The same four bytes in all places. */
+TL_INLINE W w_spread(const void *four) {
+  int32_t word;
+  std::memcpy(&word, four, 4);
+  return {_mm512_set1_epi32(word)};
+}
+/** Nibbles from 4 · `half` on, of the eight in each word, as bytes. */
+template <int half> TL_INLINE W w_nibbles(W a) {
+  const __m512i four = half ? _mm512_srli_epi32(a.v, 16) : _mm512_and_si512(a.v, _mm512_set1_epi32(0xffff));
+  const __m512i pairs = _mm512_and_si512(_mm512_or_si512(four, _mm512_slli_epi32(four, 8)), _mm512_set1_epi32(0x00ff00ff));
+  return {_mm512_and_si512(_mm512_or_si512(pairs, _mm512_slli_epi32(pairs, 4)), _mm512_set1_epi8(0x0f))};
+}
+/** Nibble `which` of each word, as a number. */
+template <int which> TL_INLINE P w_nibble(W a) { return _mm512_and_si512(_mm512_srli_epi32(a.v, 4 * which), _mm512_set1_epi32(15)); }
+/** Of four rows, `stride` bytes apart, their bytes side by side: word j of lane L of out[k] has byte 16L + 4k + j of each, lanes having four words. */
+TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
+  const auto row = [&](int i) { return _mm512_loadu_si512(p + stride * i); };
+  const __m512i low = _mm512_unpacklo_epi8(row(0), row(1)), high = _mm512_unpackhi_epi8(row(0), row(1));
+  const __m512i low2 = _mm512_unpacklo_epi8(row(2), row(3)), high2 = _mm512_unpackhi_epi8(row(2), row(3));
+  out[0].v = _mm512_unpacklo_epi16(low, low2);
+  out[1].v = _mm512_unpackhi_epi16(low, low2);
+  out[2].v = _mm512_unpacklo_epi16(high, high2);
+  out[3].v = _mm512_unpackhi_epi16(high, high2);
+}
 /** Sixteen bytes at `offset` of each row: words[i] has four of them from 4i on. */
 TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
   const auto at = [&](int row) { return _mm_loadu_si128((const __m128i *)(rows[row] + offset)); };
@@ -52,9 +77,30 @@ template <int n> TL_INLINE W w_shl(W a) { return b32_shl<n>(a); }
 TL_INLINE W w_or(W a, W b) { return b32_or(a, b); }
 TL_INLINE W w_add(W a, uint8_t b) { return b32_add(a, b); }
 TL_INLINE W w_lookup(const int8_t table[16], W indices) { return b32_lookup(table, indices); }
+TL_INLINE W w_load(const void *p) { return b32_load(p); }
 TL_INLINE void w_store(void *p, W a) { b32_store(p, a); }
 
 #if defined(__AVX2__)
+TL_INLINE W w_spread(const void *four) {
+  int32_t word;
+  std::memcpy(&word, four, 4);
+  return {_mm256_set1_epi32(word)};
+}
+template <int half> TL_INLINE W w_nibbles(W a) {
+  const __m256i four = half ? _mm256_srli_epi32(a.v, 16) : _mm256_and_si256(a.v, _mm256_set1_epi32(0xffff));
+  const __m256i pairs = _mm256_and_si256(_mm256_or_si256(four, _mm256_slli_epi32(four, 8)), _mm256_set1_epi32(0x00ff00ff));
+  return {_mm256_and_si256(_mm256_or_si256(pairs, _mm256_slli_epi32(pairs, 4)), _mm256_set1_epi8(0x0f))};
+}
+template <int which> TL_INLINE P w_nibble(W a) { return {_mm256_and_si256(_mm256_srli_epi32(a.v, 4 * which), _mm256_set1_epi32(15))}; }
+TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
+  const auto row = [&](int i) { return b32_load(p + stride * i).v; };
+  const __m256i low = _mm256_unpacklo_epi8(row(0), row(1)), high = _mm256_unpackhi_epi8(row(0), row(1));
+  const __m256i low2 = _mm256_unpacklo_epi8(row(2), row(3)), high2 = _mm256_unpackhi_epi8(row(2), row(3));
+  out[0].v = _mm256_unpacklo_epi16(low, low2);
+  out[1].v = _mm256_unpackhi_epi16(low, low2);
+  out[2].v = _mm256_unpacklo_epi16(high, high2);
+  out[3].v = _mm256_unpackhi_epi16(high, high2);
+}
 TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
   const auto pair = [&](int i) { return b32_pair(rows[i] + offset, rows[i + 4] + offset).v; };
   const __m256i a = pair(0), b = pair(1), c = pair(2), d = pair(3);
@@ -66,6 +112,37 @@ TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *word
   words[3].v = _mm256_unpackhi_epi64(ab_high, cd_high);
 }
 #else
+TL_INLINE W w_spread(const void *four) {
+  uint8_t bytes[32];
+  for (int i = 0; i < 8; i++) std::memcpy(bytes + 4 * i, four, 4);
+  return b32_load(bytes);
+}
+template <int half> TL_INLINE W w_nibbles(W a) {
+  uint32_t words[8];
+  b32_store(words, a);
+  for (auto &word : words) {
+    word = word >> (16 * half) & 0xffff;
+    word = (word | word << 8) & 0x00ff00ff;
+    word = (word | word << 4) & 0x0f0f0f0f;
+  }
+  return b32_load(words);
+}
+template <int which> TL_INLINE P w_nibble(W a) {
+  int32_t words[8];
+  b32_store(words, a);
+  for (auto &word : words) word = int32_t(uint32_t(word) >> (4 * which) & 15);
+  P r;
+  std::memcpy(&r, words, sizeof r);
+  return r;
+}
+TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
+  for (int k = 0; k < 4; k++) {
+    uint8_t bytes[32];
+    for (int word = 0; word < 8; word++)
+      for (int i = 0; i < 4; i++) bytes[4 * word + i] = p[stride * i + 16 * (word / 4) + 4 * k + word % 4];
+    out[k] = b32_load(bytes);
+  }
+}
 TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
   uint8_t to[4][32];
   for (int r = 0; r < 8; r++)
@@ -74,6 +151,24 @@ TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *word
 }
 #endif
 
+#endif
+
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+/** Sums of products with words of nibbles: FW sums in the making, of up to eight words each. */
+struct N { __m256i v; };
+TL_INLINE N n_zero() { return {_mm256_setzero_si256()}; }
+/** Two products of 15 · 127 at most fit eight times into 16 bits. */
+TL_INLINE N n_add(N acc, W w, W x) { return {_mm256_add_epi16(acc.v, _mm256_maddubs_epi16(w.v, x.v))}; }
+TL_INLINE P n_sum(N a) { return {_mm256_madd_epi16(a.v, _mm256_set1_epi16(1))}; }
+#else
+using N = P;
+TL_INLINE N n_zero() { return p_zero(); }
+#if defined(__AVX512VNNI__)
+TL_INLINE N n_add(N acc, W w, W x) { return _mm512_dpbusd_epi32(acc, w.v, x.v); }
+#else
+TL_INLINE N n_add(N acc, W w, W x) { return dot_u8(acc, w, x); }
+#endif
+TL_INLINE P n_sum(N a) { return a; }
 #endif
 
 } // namespace tl

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesFor } from '../src/quant/quants.ts'
+import { weightBytes } from '../src/quant/packed.ts'
 import { familyNames, tinyFamily } from './fixtures/families.ts'
 import { familyGoldens, llamaGoldens, tokenizerGoldens } from './fixtures/load.ts'
 import { fixtureNames, fixtures, tinyLlama, weightsHash } from './fixtures/models.ts'
@@ -21,13 +21,7 @@ describe.each(models)('fixture $name', ({ model, golden }) => {
   })
 
   it('has tensors of the right size', () => {
-    for (const { type, shape, data } of model.tensors)
-      expect(data.length).toBe(
-        bytesFor(
-          type,
-          shape.reduce((a, b) => a * b),
-        ),
-      )
+    for (const { type, shape, data } of model.tensors) expect(data.length).toBe(weightBytes(type, shape))
   })
 })
 

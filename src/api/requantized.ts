@@ -1,8 +1,10 @@
 // A model file as if its tensors were of other formats: their rows are made as they are read, so that no second copy is needed.
 import { requantizer } from '../backends/cpu/quantize.ts'
 import { ModelFormatError, SourceError, UnsupportedModelError } from '../errors.ts'
-import type { ModelFile, TensorInfo } from '../formats/model-file.ts'
+import type { ModelFile, RowTensor } from '../formats/model-file.ts'
+import { inRows } from '../formats/rows.ts'
 import { type Mapping, makeSource, type Source } from '../io/source.ts'
+import { isPacked, type WeightType } from '../quant/packed.ts'
 import { bytesFor, type QuantName } from '../quant/quants.ts'
 import type { Importance, Requantize, RequantizerOptions } from '../quant/requantize.ts'
 
@@ -11,7 +13,7 @@ const CHUNK = 2 ** 24
 
 export interface RequantizeOptions extends RequantizerOptions {
   /** By name, of those that change; others stay. */
-  readonly types: ReadonlyMap<string, QuantName>
+  readonly types: ReadonlyMap<string, WeightType>
   /** By name, of those of which it is known. */
   readonly importance?: ReadonlyMap<string, Importance> | undefined
 }
@@ -22,8 +24,8 @@ export async function requantized(file: ModelFile, options: RequantizeOptions): 
   const mappings = new Mappings()
   const tensors = Array.from(file.tensors.values(), tensor => {
     const to = options.types.get(tensor.name) ?? tensor.type
-    if (to === tensor.type) return tensor
-    return inFormat(tensor, to, options.importance?.get(tensor.name), requantize, mappings)
+    if (to === tensor.type || isPacked(to)) return tensor
+    return inFormat(inRows(tensor), to, options.importance?.get(tensor.name), requantize, mappings)
   })
   return {
     ...file,
@@ -57,12 +59,12 @@ class Mappings {
 }
 
 function inFormat(
-  tensor: TensorInfo,
+  tensor: RowTensor,
   to: QuantName,
   importance: Importance | undefined,
   requantize: Requantize,
   mappings: Mappings,
-): TensorInfo {
+): RowTensor {
   const { name, type, shape, source, offset: start } = tensor
   const columns = shape.at(-1)!
   const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)

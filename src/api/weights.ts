@@ -33,11 +33,10 @@ async function openWeights({ sources, tensors }: ModelFile): Promise<OpenWeights
   return {
     places(name) {
       const tensor = tensors.get(name)!
-      const places = (tensor.slices ?? [tensor]).map(({ source, offset }) => {
+      return (tensor.places ?? [tensor]).map(({ source, offset }) => {
         const file = files.get(source)
         return file && { file: file.handle, offset }
       })
-      return places.every(place => place !== undefined) ? places : undefined
     },
     nameOf: file => names.get(file)!,
     close,
@@ -61,11 +60,10 @@ async function mapWeights({ sources, tensors }: ModelFile): Promise<MappedWeight
   return {
     addresses(name) {
       const tensor = tensors.get(name)!
-      const addresses = (tensor.slices ?? [tensor]).map(({ source, offset }) => {
+      return (tensor.places ?? [tensor]).map(({ source, offset }) => {
         const mapping = mappings.get(source)
         return mapping && mapping.address + offset
       })
-      return addresses.every(address => address !== undefined) ? addresses : undefined
     },
     check() {
       for (const [source, mapping] of mappings)

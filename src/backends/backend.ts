@@ -2,7 +2,7 @@
 // no file and no text.
 import type { Program } from '../graph/ops.ts'
 import type { PlanLimits } from '../graph/plan.ts'
-import type { QuantName } from '../quant/quants.ts'
+import type { WeightType } from '../quant/packed.ts'
 
 /** Positions in one cache block. */
 export const BLOCK_SIZE = 32
@@ -26,7 +26,7 @@ export interface Limits extends PlanLimits {
 
 /** A tensor of the model where it lies. */
 export interface WeightPiece {
-  readonly type: QuantName
+  readonly type: WeightType
   /** Row-major. */
   readonly shape: readonly number[]
   readonly bytes: number
@@ -45,10 +45,10 @@ export interface WeightSource {
 /** Files of weights, open for native code. */
 export interface OpenWeights {
   /**
-   * Where a piece lies: one place, or one for each slice of its first dimension where these lie apart. Undefined if no file
-   * holds it as it is: it can only be read.
+   * Where a piece lies: one place, or one for each slice of its first dimension, of matrices in parts for each part of each, where
+   * these lie apart. Undefined for what no file holds as it is: it can only be read.
    */
-  places(name: string): readonly FilePlace[] | undefined
+  places(name: string): readonly (FilePlace | undefined)[]
   /** The file's name, for messages. */
   nameOf(file: number): string
   /** Nothing may read there any more. */
@@ -64,10 +64,10 @@ export interface FilePlace {
 /** Weights in native memory, as the files themselves rather than copies. */
 export interface MappedWeights {
   /**
-   * Where a piece lies: one address, or one for each slice of its first dimension where these lie apart. Undefined if a file
-   * of it could not be mapped: read it instead.
+   * Where a piece lies: one address, or one for each slice of its first dimension, of matrices in parts for each part of each, where
+   * these lie apart. Undefined for what could not be mapped: read it instead.
    */
-  addresses(name: string): readonly number[] | undefined
+  addresses(name: string): readonly (number | undefined)[]
   /** Throws SourceError if a file has lost bytes since: what was computed from it is wrong. */
   check(): void
   /** Nothing may read there any more. */

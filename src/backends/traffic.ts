@@ -1,6 +1,6 @@
 // What one token's step reads: its speed follows from that.
 import type { Op, Program, Weight } from '../graph/ops.ts'
-import { bytesFor, type QuantName } from '../quant/quants.ts'
+import { type WeightType, weightBytes } from '../quant/packed.ts'
 
 /** The share of a weight that an operation reads for one token: of experts those that are chosen, of a table single rows. */
 export function shareRead(op: Op, weight: Weight): number {
@@ -17,7 +17,7 @@ export function weightBytesRead(program: Program): number {
   const bytes = new Map<string, number>()
   for (const op of program.ops)
     for (const weight of op.weights) {
-      const read = bytesFor(weight.type as QuantName, weightElements(weight)) * shareRead(op, weight)
+      const read = weightBytes(weight.type as WeightType, weight.shape) * shareRead(op, weight)
       bytes.set(weight.name, Math.max(read, bytes.get(weight.name) ?? 0))
     }
   return [...bytes.values()].reduce((sum, size) => sum + size, 0)

@@ -3,17 +3,18 @@
 import { InvalidOptionError } from '../errors.ts'
 import type { Sink } from '../io/sink.ts'
 import type { Source } from '../io/source.ts'
-import { bytesFor, type QuantName, quants } from '../quant/quants.ts'
+import { isPacked, packedProblem, packedType, type WeightType, weightBytes } from '../quant/packed.ts'
+import { bytesFor, quants } from '../quant/quants.ts'
 import { alignUp, type ElementType, MAX_DIMENSIONS, splitKeys } from './gguf/spec.ts'
 import { GgufValue, type WritableValue } from './gguf/values.ts'
 import type { MetadataValue, ModelFile } from './model-file.ts'
 
 export interface WritableTensor {
   readonly name: string
-  readonly type: QuantName
+  readonly type: WeightType
   /** Row-major: outermost dimension first. */
   readonly shape: readonly number[]
-  /** The blocks, or what makes them when it is this tensor's turn: whole or in pieces. */
+  /** The blocks or parts, or what makes them when it is this tensor's turn: whole or in pieces. */
   readonly data: Uint8Array | (() => Promise<Uint8Array> | AsyncIterable<Uint8Array>)
 }
 
@@ -40,7 +41,7 @@ export function contentsOf({ metadata, types, tensors }: ModelFile): ModelConten
       name,
       type,
       shape,
-      data: () => inPieces(source, offset, bytes, bytesFor(type, shape.at(-1)!)),
+      data: () => inPieces(source, offset, bytes, isPacked(type) ? 1 : bytesFor(type, shape.at(-1)!)),
     })),
   }
 }
@@ -97,22 +98,21 @@ export function checkTensors(tensors: readonly WritableTensor[]): void {
     if (name === '') complain('the name is empty')
     if (names.has(name)) complain('there is another one of this name')
     names.add(name)
-    const { elems } = quants[type]
     if (shape.length < 1 || shape.length > MAX_DIMENSIONS)
       complain(`${shape.length} dimensions, where 1 to ${MAX_DIMENSIONS} are possible`)
     if (!shape.every(dimension => Number.isSafeInteger(dimension) && dimension > 0))
       complain(`the shape [${shape.join(', ')}] is not of positive integers`)
-    if (shape.at(-1)! % elems !== 0)
-      complain(`rows of ${shape.at(-1)} elements, where ${type} needs a multiple of ${elems}`)
+    if (isPacked(type)) {
+      const problem = packedProblem(packedType(type)!, shape)
+      if (problem) complain(`the shape [${shape.join(', ')}], where ${type} needs ${problem}`)
+    } else if (shape.at(-1)! % quants[type].elems !== 0)
+      complain(`rows of ${shape.at(-1)} elements, where ${type} needs a multiple of ${quants[type].elems}`)
   }
 }
 
 /** Bytes of a tensor's data. */
 export function sizeOf({ type, shape }: WritableTensor): number {
-  return bytesFor(
-    type,
-    shape.reduce((product, dimension) => product * dimension),
-  )
+  return weightBytes(type, shape)
 }
 
 /** Writes the data of all tensors, each followed by zeros up to a multiple of `alignment`. */

@@ -1,5 +1,6 @@
 // What every format's reader answers, and every writer takes: metadata and named tensors.
 import type { Source } from '../io/source.ts'
+import type { WeightType } from '../quant/packed.ts'
 import type { QuantName } from '../quant/quants.ts'
 import type { ElementType } from './gguf/spec.ts'
 
@@ -23,7 +24,7 @@ export type Metadata = ReadonlyMap<string, MetadataValue>
 
 export interface TensorInfo {
   readonly name: string
-  readonly type: QuantName
+  readonly type: WeightType
   /** Row-major: outermost dimension first, `[rows, columns]` for a matrix. */
   readonly shape: readonly number[]
   readonly source: Source
@@ -31,9 +32,15 @@ export interface TensorInfo {
   readonly offset: number
   readonly bytes: number
   /**
-   * Of a tensor that lies in several places, where each slice of its first dimension is. Its `source` reads them as one.
+   * Of a tensor that lies in several places, where each slice of its first dimension is, or of matrices in parts each part of each.
+   * Its `source` reads them as one.
    */
-  readonly slices?: readonly TensorPlace[]
+  readonly places?: readonly TensorPlace[]
+}
+
+/** A tensor whose rows lie one behind the other. */
+export interface RowTensor extends TensorInfo {
+  readonly type: QuantName
 }
 
 export interface TensorPlace {
@@ -69,4 +76,9 @@ export interface ModelFile {
   /** Of formats without files of their own for it, and where a model has none, there is nothing. */
   readonly tokenizer?: TokenizerFiles
   close(): Promise<void>
+}
+
+/** A model whose tensors all are row by row. */
+export interface RowFile extends ModelFile {
+  readonly tensors: ReadonlyMap<string, RowTensor>
 }

@@ -2,7 +2,7 @@
 // head apart (halves). Moves rows as they are read, whatever their type.
 import { UnsupportedModelError } from '../errors.ts'
 import { makeSource, type Source } from '../io/source.ts'
-import type { ModelFile, TensorInfo } from './model-file.ts'
+import type { RowFile, RowTensor } from './model-file.ts'
 
 export type RopeLayout = 'adjacent' | 'halves'
 
@@ -17,7 +17,7 @@ interface Heads {
  * The same model with rows as `wanted`, if it is said to have them otherwise by `rope.layout`, or by `usual` where it says nothing.
  * The answer has no such key. Throws an UnsupportedModelError where rows are not those of whole heads.
  */
-export function withRopeLayout(file: ModelFile, wanted: RopeLayout, usual: RopeLayout = wanted): ModelFile {
+export function withRopeLayout(file: RowFile, wanted: RopeLayout, usual: RopeLayout = wanted): RowFile {
   const architecture = String(file.metadata.get('general.architecture'))
   const count = (key: string) => {
     const value = file.metadata.get(`${architecture}.${key}`)
@@ -31,7 +31,7 @@ export function withRopeLayout(file: ModelFile, wanted: RopeLayout, usual: RopeL
   }
   const key = `${architecture}.rope.layout`
   const found = file.metadata.get(key) ?? usual
-  const reordered = (tensor: TensorInfo): TensorInfo => {
+  const reordered = (tensor: RowTensor): RowTensor => {
     const [, which] = /\.attn_([qk])\.(?:weight|bias)$/.exec(tensor.name) ?? []
     if (which === undefined) return tensor
     const rows = tensor.shape[0]!
@@ -48,7 +48,7 @@ export function withRopeLayout(file: ModelFile, wanted: RopeLayout, usual: RopeL
 }
 
 /** Reads whole heads, and answers what was asked for of their rows. */
-function reorderedSource(tensor: TensorInfo, heads: Heads, wanted: RopeLayout): Source {
+function reorderedSource(tensor: RowTensor, heads: Heads, wanted: RopeLayout): Source {
   const { source, offset: start, name, bytes } = tensor
   const { rows, rotated, bytesPerRow } = heads
   const headBytes = rows * bytesPerRow

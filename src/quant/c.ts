@@ -6,10 +6,12 @@ import {
   type FloatLoad,
   type FloatOperator,
   type IntLoad,
+  type Part,
   Printer,
   type Table,
 } from './expr.ts'
 import type { QuantFormat } from './format.ts'
+import type { WordLayout } from './packed.ts'
 
 /**
  * C99 and C++ source of the loads that `cSource` calls; any alignment, any byte order. f16's subnormals are made
@@ -51,10 +53,25 @@ export function cSource(format: QuantFormat): string {
   ].join('\n')
 }
 
-/** The constants that `cSource` of these formats looks into, each once. */
-export function cTables(formats: readonly QuantFormat[]): string {
+/**
+ * A C function `static inline int quant_NAME(block, zeros, row, column, offset)`: a number of a layout of words less its zero point,
+ * from the words that hold the two.
+ */
+export function cWordSource({ name, q }: WordLayout): string {
+  const parameters = 'const unsigned char *block, const unsigned char *zeros, int row, int column, int offset'
+  return [
+    `static inline int quant_${name}(${parameters}) {`,
+    `  return ${new CPrinter().int(q)};`,
+    '}',
+    '',
+  ].join('\n')
+}
+
+/** The constants that the decodes of these formats and layouts look into, each once. */
+export function cTables(formats: readonly QuantFormat[], layouts: readonly WordLayout[] = []): string {
   const printer = new CPrinter()
   for (const format of formats) blockStatements(printer, format)
+  for (const { q } of layouts) printer.int(q)
   return Array.from(printer.tables, ({ name, values }) => {
     const type =
       Math.max(...values) > 255 ? 'unsigned short' : Math.min(...values) < 0 ? 'signed char' : 'unsigned char'
@@ -66,16 +83,16 @@ export function cTables(formats: readonly QuantFormat[]): string {
 }
 
 class CPrinter extends Printer {
-  load(load: IntLoad | FloatLoad, at: string): string {
+  load(load: IntLoad | FloatLoad, at: string, part: Part): string {
     switch (load) {
       case 'u8':
-        return `block[${at}]`
+        return `${part}[${at}]`
       case 'i8':
-        return `(signed char)block[${at}]`
+        return `(signed char)${part}[${at}]`
       case 'f16':
       case 'bf16':
       case 'f32':
-        return `load_${load}(block + ${at})`
+        return `load_${load}(${part} + ${at})`
       default:
         return load satisfies never
     }

@@ -7,6 +7,7 @@ import {
   type FloatLoad,
   type FloatOperator,
   type IntLoad,
+  type Part,
   Printer,
   type Table,
 } from './expr.ts'
@@ -70,12 +71,13 @@ function checked(type: QuantName, decode: Loop): DecodeRows {
   }
 }
 
-class JavaScriptPrinter extends Printer {
-  load(load: IntLoad | FloatLoad, at: string): string {
+/** Of zero points the bytes are `zeros`, from `z` on. */
+export class JavaScriptPrinter extends Printer {
+  load(load: IntLoad | FloatLoad, at: string, part: Part): string {
     const place = `p + ${at}`
     switch (load) {
       case 'u8':
-        return `bytes[${place}]`
+        return part === 'zeros' ? `zeros[z + ${at}]` : `bytes[${place}]`
       case 'i8':
         return `view.getInt8(${place})`
       case 'f16':

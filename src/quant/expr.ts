@@ -1,7 +1,10 @@
 // The language in which block formats say how they decode: integer and float32 expressions over the bytes of one
 // block, and the printer that every target language derives from. Must not know any format.
 
-/** Loads from the block, little-endian, at any alignment. */
+/** What is loaded from: the block, or the zero points of a matrix that has them in a place of their own. */
+export type Part = 'block' | 'zeros'
+
+/** Loads from a part, little-endian, at any alignment. */
 export type IntLoad = 'u8' | 'i8'
 export type FloatLoad = 'f16' | 'bf16' | 'f32'
 /** Floats that are made from their bits. */
@@ -18,7 +21,7 @@ export interface Table {
 type IntNode =
   | { readonly op: 'literal'; readonly value: number }
   | { readonly op: 'variable'; readonly name: string }
-  | { readonly op: 'load'; readonly load: IntLoad; readonly at: Int }
+  | { readonly op: 'load'; readonly load: IntLoad; readonly at: Int; readonly part: Part }
   | { readonly op: 'table'; readonly table: Table; readonly index: Int }
   | { readonly op: 'binary'; readonly operator: IntOperator; readonly a: Int; readonly b: Int }
   | { readonly op: 'select'; readonly condition: Condition; readonly yes: Int; readonly no: Int }
@@ -120,9 +123,10 @@ export const lookup = (table: Table, index: Int): Int => new Int({ op: 'table', 
 /** The float that has these bits, the upper ones zero. */
 export const floatFromBits = (type: FloatBits, bits: Int): Float => new Float({ op: 'fromBits', type, bits })
 /** Loads at a byte offset from the start of the block. */
-export const u8 = (at: Int | number): Int => new Int({ op: 'load', load: 'u8', at: int(at) })
+export const u8 = (at: Int | number, part: Part = 'block'): Int =>
+  new Int({ op: 'load', load: 'u8', at: int(at), part })
 export const u16 = (at: Int): Int => u8(at).or(u8(at.add(1)).shl(8))
-export const i8 = (at: Int | number): Int => new Int({ op: 'load', load: 'i8', at: int(at) })
+export const i8 = (at: Int | number): Int => new Int({ op: 'load', load: 'i8', at: int(at), part: 'block' })
 export const f16 = (at: Int | number): Float => new Float({ op: 'load', load: 'f16', at: int(at) })
 export const bf16 = (at: Int | number): Float => new Float({ op: 'load', load: 'bf16', at: int(at) })
 export const f32 = (at: Int | number): Float => new Float({ op: 'load', load: 'f32', at: int(at) })
@@ -138,7 +142,7 @@ export abstract class Printer {
   /** Those that what was printed looks into. */
   readonly tables = new Set<Table>()
 
-  abstract load(load: IntLoad | FloatLoad, at: string): string
+  abstract load(load: IntLoad | FloatLoad, at: string, part: Part): string
   /** An entry of a table, which the language's prelude declares. */
   abstract lookup(table: Table, index: string): string
   abstract floatLiteral(value: number): string
@@ -168,7 +172,7 @@ export abstract class Printer {
       case 'variable':
         return node.name
       case 'load':
-        return this.load(node.load, this.int(node.at))
+        return this.load(node.load, this.int(node.at), node.part)
       case 'table':
         this.tables.add(node.table)
         return this.lookup(node.table, this.int(node.index))
@@ -188,7 +192,7 @@ export abstract class Printer {
       case 'variable':
         return node.name
       case 'load':
-        return this.load(node.load, this.int(node.at))
+        return this.load(node.load, this.int(node.at), 'block')
       case 'fromBits':
         return this.fromBits(node.type, this.int(node.bits))
       case 'fromInt':

@@ -30,7 +30,6 @@ export type QuantName =
   | 'MXFP4'
   | 'F8_E4M3'
   | 'F8_E5M2'
-  | 'Q4_Z'
 
 /**
  * A block format. Element i of a block is `d·q + m`, where `q` is over `element` and, as they are the same for

@@ -1,5 +1,6 @@
 // Which format each tensor of a quantized model has: what `torchless quantize` calls a type. The choices are llama.cpp's
 // (`llama_tensor_get_type_impl` in its src/llama-quant.cpp), so that files of one name are of one size. Knows no file.
+import { type WeightType, weightBits } from './packed.ts'
 import { type QuantName, quants } from './quants.ts'
 
 /** A type of a whole model: what most of its matrices are, and its number as `general.file_type` (`enum llama_ftype`). */
@@ -46,7 +47,7 @@ export interface MixedModel {
   /** Shapes are row-major. */
   readonly tensors: Iterable<{
     readonly name: string
-    readonly type: QuantName
+    readonly type: WeightType
     readonly shape: readonly number[]
   }>
   /** Whether there is an importance matrix. */
@@ -59,7 +60,7 @@ export function fileTypeOf(mix: MixName): number {
 }
 
 /** The format of each tensor by name. */
-export function mixedTypes(mix: MixName, model: MixedModel): Map<string, QuantName> {
+export function mixedTypes(mix: MixName, model: MixedModel): Map<string, WeightType> {
   const tensors = [...model.tensors].sort(
     (a, b) => layerOf(a.name) - layerOf(b.name) || (a.name < b.name ? -1 : 1),
   )
@@ -266,14 +267,13 @@ export type PrecisionName = keyof typeof presets
 export const precisionNames = Object.keys(presets) as readonly PrecisionName[]
 
 /** The format of each tensor by name. But for `full`, none becomes larger: that would add nothing. */
-export function precisionTypes(preset: PrecisionName, model: MixedModel): Map<string, QuantName> {
+export function precisionTypes(preset: PrecisionName, model: MixedModel): Map<string, WeightType> {
   const tensors = [...model.tensors]
   const wanted = mixedTypes(presets[preset], { ...model, tensors })
-  const bits = (type: QuantName) => quants[type].bytes / quants[type].elems
   return new Map(
     tensors.map(({ name, type }) => {
       const to = wanted.get(name)!
-      return [name, preset === 'full' || bits(to) < bits(type) ? to : type]
+      return [name, preset === 'full' || weightBits(to) < weightBits(type) ? to : type]
     }),
   )
 }

@@ -96,8 +96,6 @@ const e4m3 = (bits: Int) =>
       .or(select(bits.and(127).less(127), bits.and(127).shl(7), int(0x7e00))),
   ).mul(256)
 const e5m2 = (bits: Int) => floatFromBits('f16', bits.shl(8))
-/** A scale for 128 weights, as many as have one in a row of DeepSeek-V3's checkpoints (arXiv:2412.19437, section 3.3). */
-const scaledF8 = { elems: 128, bytes: 132, group: 128, d: f32(0) }
 
 /** All formats that torchless computes with. */
 export const quants: Readonly<Record<QuantName, QuantFormat>> = {
@@ -194,10 +192,8 @@ export const quants: Readonly<Record<QuantName, QuantFormat>> = {
     q: lookup(fp4, nibble(1)),
     d: halfE8M0(u8(0)),
   },
-  F8_E4M3: { name: 'F8_E4M3', ...scaledF8, q: e4m3(u8(element.add(4))) },
-  F8_E5M2: { name: 'F8_E5M2', ...scaledF8, q: e5m2(u8(element.add(4))) },
-  // What GPTQ and AWQ come to, whose groups are of 32 or a multiple: 4 bits that count from a zero point.
-  Q4_Z: { name: 'Q4_Z', elems: 32, bytes: 19, group: 32, q: nibble(3).sub(u8(2)), d: f16(0) },
+  F8_E4M3: { name: 'F8_E4M3', elems: 1, bytes: 1, group: 1, q: e4m3(u8(0)) },
+  F8_E5M2: { name: 'F8_E5M2', elems: 1, bytes: 1, group: 1, q: e5m2(u8(0)) },
 }
 
 /** Types that GGUF files may hold and torchless does not compute with, for error messages. */

@@ -7,6 +7,7 @@ import { openModelFile, openSource } from '../../src/api/open.ts'
 import { ggufBytes } from '../../src/formats/gguf.ts'
 import { type ImportanceFile, readImportance } from '../../src/formats/imatrix.ts'
 import type { ModelFile } from '../../src/formats/model-file.ts'
+import { inRows } from '../../src/formats/rows.ts'
 import {
   computeImportance,
   InvalidOptionError,
@@ -31,7 +32,7 @@ async function importanceOf(path: string): Promise<ImportanceFile> {
 }
 
 async function valuesOf(file: ModelFile, name: string): Promise<Float32Array> {
-  const { type, shape, source, offset, bytes } = file.tensors.get(name)!
+  const { type, shape, source, offset, bytes } = inRows(file.tensors.get(name)!)
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1))
   decodeRows(type)(await source.read(offset, bytes), 0, values, 0, values.length)
   return values

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openModelFile } from '../../src/api/open.ts'
 import { ggufBytes } from '../../src/formats/gguf.ts'
+import { inRows } from '../../src/formats/rows.ts'
 import {
   InvalidOptionError,
   loadModel,
@@ -24,7 +25,8 @@ const builtin = 'torchless-tiny'
 async function contents(path: string) {
   const file = await openModelFile(path)
   const tensors = new Map<string, { type: string; values: Float32Array; bytes: Uint8Array }>()
-  for (const { name, type, shape, source, offset, bytes: size } of file.tensors.values()) {
+  for (const tensor of file.tensors.values()) {
+    const { name, type, shape, source, offset, bytes: size } = inRows(tensor)
     const bytes = await source.read(offset, size)
     const values = new Float32Array(shape.reduce((product, dimension) => product * dimension, 1))
     decodeRows(type)(bytes, 0, values, 0, values.length)

@@ -1,9 +1,17 @@
 // Random weights as bytes. Blocks are made directly, not by quantizing, so that every bit pattern of quants,
 // sub-scales and signs occurs; only the scales that multiply a whole block are chosen.
 import { f32ToBf16, f32ToF16 } from '../../src/quant/half.ts'
+import {
+  isAcross,
+  isPacked,
+  type PackedName,
+  packedType,
+  partBytes,
+  type WeightType,
+} from '../../src/quant/packed.ts'
 import { bytesFor, type QuantName, quants } from '../../src/quant/quants.ts'
 import { putScale, type ScaleStorage } from '../support/scales.ts'
-import type { Random } from './random.ts'
+import { type Random, range } from './random.ts'
 
 /** The scales of a block: where and how they lie, and the greatest that leaves weights about as great as 1. */
 type Scales = readonly { readonly at: number; readonly greatest: number; readonly as?: ScaleStorage }[]
@@ -50,9 +58,8 @@ const scales: Readonly<Record<QuantName, Scales>> = {
   TQ1_0: [{ at: 52, greatest: 1 }],
   TQ2_0: [{ at: 64, greatest: 1 / 2 }],
   MXFP4: [{ at: 0, greatest: 1 / 12, as: 'e8m0' }],
-  F8_E4M3: [{ at: 0, greatest: 1 / 64, as: 'f32' }],
-  F8_E5M2: [{ at: 0, greatest: 1 / 8192, as: 'f32' }],
-  Q4_Z: [{ at: 0, greatest: 1 / 128 }],
+  F8_E4M3: [],
+  F8_E5M2: [],
 }
 
 const types = Object.keys(quants) as QuantName[]
@@ -63,34 +70,75 @@ export const blockTypes: readonly QuantName[] = types.filter(type => quants[type
 /** Formats of single elements. */
 export const plainTypes: readonly QuantName[] = types.filter(type => quants[type].elems === 1)
 
+/** Matrices in parts: every layout, groups of whole runs of 32 columns and others, columns in any order, both types of scales. */
+export const packedTypes: readonly PackedName[] = [
+  'F8_E4M3_128',
+  'F8_E5M2_128',
+  'GPTQ_32',
+  'GPTQ_V2_64',
+  'GPTQ_128_F32',
+  'GPTQ_16',
+  'GPTQ_32_ACT',
+  'AWQ_32',
+  'AWQ_64_F32',
+  'AWQ_8',
+]
+
+/** Columns of a type's blocks, or that share a scale. */
+export function blockColumns(type: WeightType): number {
+  return packedType(type)?.group ?? quants[type as QuantName].elems
+}
+
+/** At least so many rows, as many as a type can have. */
+export function possibleRows(type: WeightType, rows: number): number {
+  return isAcross(type) ? Math.ceil(rows / 8) * 8 : rows
+}
+
+/** Random weights about as great as 1. */
+export function randomBytes(type: WeightType, shape: readonly number[], random: Random): Uint8Array {
+  const elements = shape.reduce((product, dim) => product * dim, 1)
+  if (!isPacked(type)) return randomBlocks(type, elements, random)
+  const [rows, columns] = shape.slice(-2) as [number, number]
+  const matrices = range(elements / (rows * columns)).flatMap(() => randomParts(type, rows, columns, random))
+  return new Uint8Array(Buffer.concat(matrices))
+}
+
+/** The parts of a matrix. */
+function randomParts(type: PackedName, rows: number, columns: number, random: Random): Uint8Array[] {
+  const packed = packedType(type)!
+  const [numbers, scales, zeros, order] = partBytes(packed, { rows, columns }).map(bytes =>
+    Uint8Array.from({ length: bytes }, () => random.below(256)),
+  ) as [Uint8Array, Uint8Array, Uint8Array | undefined, Uint8Array | undefined]
+  const [size, as] = packed.scale === 'F32' ? [4, 'f32' as const] : [2, undefined]
+  const greatest = zeros ? 1 / 16 : 1
+  for (let at = 0; at < scales.length; at += size)
+    putScale(new DataView(scales.buffer), at, random.sign() * random.between(0.5, 1) * greatest, as)
+  if (!zeros) return [randomBlocks(packed.layout as QuantName, rows * columns, random), scales]
+  if (!order) return [numbers, scales, zeros]
+  const groups = Int32Array.from({ length: columns }, () => random.below(columns / packed.group))
+  return [numbers, scales, zeros, new Uint8Array(groups.buffer)]
+}
+
 export function floatBytes(values: ArrayLike<number>): Uint8Array {
   return new Uint8Array(Float32Array.from(values).buffer)
 }
 
-export function randomBytes(type: QuantName, elements: number, random: Random): Uint8Array {
+function randomBlocks(type: QuantName, elements: number, random: Random): Uint8Array {
   const bytes = new Uint8Array(bytesFor(type, elements))
   const view = new DataView(bytes.buffer)
   if (quants[type].elems === 1) {
-    for (let i = 0; i < elements; i++) putElement(view, i, type, random.between(-1, 1))
+    for (let i = 0; i < elements; i++) putElement(view, i, type, random)
     return bytes
   }
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
   for (let block = 0; block < bytes.length; block += quants[type].bytes)
     for (const { at, greatest, as } of scales[type])
       putScale(view, block + at, random.sign() * random.between(0.5, 1) * greatest, as)
-  if (type.startsWith('F8_')) makeFinite(bytes, type)
   return bytes
 }
 
-/** Floats of 8 bits without infinities and NaNs. */
-function makeFinite(bytes: Uint8Array, type: QuantName): void {
-  const infinite = type === 'F8_E4M3' ? 0x7f : 0x7c
-  const scale = 4
-  for (let i = 0; i < bytes.length; i++)
-    if (i % quants[type].bytes >= scale && (bytes[i]! & infinite) === infinite) bytes[i]! ^= 0x40
-}
-
-function putElement(view: DataView, index: number, type: QuantName, value: number): void {
+function putElement(view: DataView, index: number, type: QuantName, random: Random): void {
+  const value = random.between(-1, 1)
   switch (type) {
     case 'F32':
       view.setFloat32(4 * index, value, true)
@@ -100,6 +148,12 @@ function putElement(view: DataView, index: number, type: QuantName, value: numbe
       break
     case 'BF16':
       view.setUint16(2 * index, f32ToBf16(value), true)
+      break
+    case 'F8_E4M3':
+      view.setUint8(index, random.below(0x39) | (random.below(2) << 7))
+      break
+    case 'F8_E5M2':
+      view.setUint8(index, random.below(0x3d) | (random.below(2) << 7))
       break
     default:
       throw new Error(`${type} is a format of blocks`)

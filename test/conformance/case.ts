@@ -3,13 +3,13 @@
 import type { Batch, KvDType, Limits, Want, WeightSource } from '../../src/backends/backend.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { columns, type Program, type Tensor, type Weight } from '../../src/graph/ops.ts'
-import { bytesFor, type QuantName } from '../../src/quant/quants.ts'
+import { type WeightType, weightBytes } from '../../src/quant/packed.ts'
 import { floatBytes, randomBytes } from './bytes.ts'
 import { Random, range } from './random.ts'
 import { type Fork, Sequences } from './sequences.ts'
 
 export interface CaseWeight {
-  readonly type: QuantName
+  readonly type: WeightType
   /** Row-major. */
   readonly shape: readonly number[]
   readonly bytes: Uint8Array
@@ -142,9 +142,8 @@ export class Recorder {
   }
 
   /** Random values about as great as 1, whatever the type. */
-  weight(type: QuantName, shape: readonly number[], misalign = 0): Weight {
-    const elements = shape.reduce((product, dim) => product * dim, 1)
-    return this.#keep(type, shape, randomBytes(type, elements, this.random), misalign)
+  weight(type: WeightType, shape: readonly number[], misalign = 0): Weight {
+    return this.#keep(type, shape, randomBytes(type, shape, this.random), misalign)
   }
 
   values(shape: readonly number[], values: ArrayLike<number>, misalign = 0): Weight {
@@ -178,7 +177,7 @@ export class Recorder {
       .reduce((sum, part) => this.g.add(sum, part))
   }
 
-  #keep(type: QuantName, shape: readonly number[], bytes: Uint8Array, misalign: number): Weight {
+  #keep(type: WeightType, shape: readonly number[], bytes: Uint8Array, misalign: number): Weight {
     const name = `w${Object.keys(this.weights).length}`
     this.weights[name] = { type, shape, bytes, misalign }
     return { name, type, shape }
@@ -193,10 +192,7 @@ export function weightSource({ weights }: ConformanceCase): WeightSource {
       return {
         type,
         shape,
-        bytes: bytesFor(
-          type,
-          shape.reduce((product, dim) => product * dim, 1),
-        ),
+        bytes: weightBytes(type, shape),
         async read(offset, length) {
           const place = new Uint8Array(misalign + length).subarray(misalign)
           place.set(bytes.subarray(offset, offset + length))

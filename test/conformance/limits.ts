@@ -1,5 +1,6 @@
 // How far from an oracle a case may be.
 import type { Op, Program } from '../../src/graph/ops.ts'
+import { isAcross, packedType } from '../../src/quant/packed.ts'
 import { blockTypes } from './bytes.ts'
 import type { ConformanceCase } from './case.ts'
 
@@ -35,14 +36,14 @@ const decoded: readonly string[] = [
   'IQ2_S',
   'IQ3_XXS',
   'IQ3_S',
-  'F8_E4M3',
-  'F8_E5M2',
-  'Q4_Z',
 ]
 
-/** Block formats meet 8-bit inputs. */
-export const blockRounding: InputRounding = type =>
-  blockTypes.some(name => name === type) && !decoded.includes(type) ? '8 bits' : undefined
+/** Block formats meet 8-bit inputs, and so do words of 4 bits whose groups are runs of as many columns as have one scale there. */
+export const blockRounding: InputRounding = type => {
+  const packed = packedType(type)
+  if (packed) return isAcross(type) && !packed.ordered && packed.group % 32 === 0 ? '8 bits' : undefined
+  return blockTypes.some(name => name === type) && !decoded.includes(type) ? '8 bits' : undefined
+}
 
 /** The same, and BF16 meets BF16. */
 export const bf16Rounding: InputRounding = type => (type === 'BF16' ? 'bf16' : blockRounding(type))

@@ -4,6 +4,7 @@ import type { KvDType } from '../../src/backends/backend.ts'
 import type { Activation, Op, RopeParams, RouteParams, Tensor, Weight } from '../../src/graph/ops.ts'
 import { decodeRows } from '../../src/quant/decode.ts'
 import { f16ToF32, f32ToF16 } from '../../src/quant/half.ts'
+import { isPacked, type PackedName } from '../../src/quant/packed.ts'
 import type { CaseWeight, ConformanceCase, Step } from './case.ts'
 import type { InputRounding } from './limits.ts'
 
@@ -260,6 +261,7 @@ class Evaluator {
 }
 
 function decode({ type, shape, bytes }: CaseWeight): Float64Array {
+  if (isPacked(type)) return decodeParts(type, shape, bytes)
   const elements = shape.reduce((product, dim) => product * dim, 1)
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const each = (value: (i: number) => number) => Float64Array.from({ length: elements }, (_, i) => value(i))
@@ -280,6 +282,61 @@ function decode({ type, shape, bytes }: CaseWeight): Float64Array {
       return Float64Array.from(out)
     }
   }
+}
+
+/** Matrices in parts by what their publishers say: words of 32 bits. */
+function decodeParts(type: PackedName, shape: readonly number[], bytes: Uint8Array): Float64Array {
+  const [rows, columns] = shape.slice(-2) as [number, number]
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const values: number[] = []
+  let at = 0
+  const take = (size: number) => {
+    at += size
+    return at - size
+  }
+  const [layout, group] = [/^(?:F8_E4M3|F8_E5M2|GPTQ|AWQ)/.exec(type)![0], Number(/_(\d+)/.exec(type)![1])]
+  const wide = type.endsWith('_F32')
+  while (at < bytes.length) {
+    if (layout.startsWith('F8')) {
+      const [numbers, scales, across] = [take(rows * columns), at, Math.ceil(columns / 128)]
+      take(4 * Math.ceil(rows / 128) * across)
+      for (let r = 0; r < rows; r++)
+        for (let c = 0; c < columns; c++) {
+          const scale = view.getFloat32(scales + 4 * ((r >> 7) * across + (c >> 7)), true)
+          values.push(scale * eightBitFloat(bytes[numbers + r * columns + c]!, layout === 'F8_E4M3' ? 4 : 5))
+        }
+      continue
+    }
+    const groups = columns / group
+    const [numbers, scales] = [take((rows * columns) / 2), take((wide ? 4 : 2) * rows * groups)]
+    const [zeros, order] = [take((rows * groups) / 2), type.includes('_ACT') ? take(4 * columns) : undefined]
+    const four = (word: number, which: number) => (view.getUint32(word, true) >>> (4 * which)) & 15
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) {
+        const g = order === undefined ? Math.floor(c / group) : view.getInt32(order + 4 * c, true)
+        const index = g * rows + r
+        const scale = wide
+          ? view.getFloat32(scales + 4 * index, true)
+          : half(view.getUint16(scales + 2 * index, true))
+        const inEight = layout === 'AWQ' ? [0, 2, 4, 6, 1, 3, 5, 7].indexOf(r % 8) : r % 8
+        const zero = four(zeros + 4 * (g * (rows / 8) + (r >> 3)), inEight)
+        const number =
+          layout === 'AWQ'
+            ? four(numbers + 4 * (c * (rows / 8) + (r >> 3)), inEight)
+            : four(numbers + 4 * ((c >> 3) * rows + r), c % 8)
+        values.push(scale * (number - zero - (/^GPTQ_\d/.test(type) ? 1 : 0)))
+      }
+  }
+  return Float64Array.from(values)
+}
+
+/** arXiv:2209.05433, finite. */
+function eightBitFloat(byte: number, exponentBits: number): number {
+  const mantissaBits = 7 - exponentBits
+  const [exponent, bias] = [(byte & 127) >> mantissaBits, 2 ** (exponentBits - 1) - 1]
+  const fraction = (byte & (2 ** mantissaBits - 1)) / 2 ** mantissaBits
+  const size = exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias)
+  return byte & 128 ? -size : size
 }
 
 /** IEEE 754 binary16, finite. */

@@ -17,7 +17,8 @@ import {
 import { looksNative, nativeBytes, openNative, writeReference } from '../../src/formats/native.ts'
 import { InvalidOptionError, loadModel, ModelFormatError, UnsupportedModelError } from '../../src/index.ts'
 import { bytesSource } from '../../src/io/source.ts'
-import { bytesFor, type QuantName, quants } from '../../src/quant/quants.ts'
+import { isPacked, type WeightType, weightBytes } from '../../src/quant/packed.ts'
+import { quants } from '../../src/quant/quants.ts'
 import { rejection } from '../api/tiny.ts'
 import { familyGoldens, llamaGoldens } from '../fixtures/load.ts'
 import { fixtureBytes, fixtures, tinyLlama } from '../fixtures/models.ts'
@@ -49,15 +50,21 @@ const metadata: Record<string, WritableValue> = {
 }
 
 /** A tensor of every type, each byte of it another. */
-const everyType = (Object.keys(quants) as QuantName[]).map((type, i) => {
-  const shape = [3, quants[type].elems]
-  const data = Uint8Array.from(
-    { length: bytesFor(type, 3 * quants[type].elems) },
-    (_, at) => (7 * at + i) % 256,
-  )
+const blocks = Object.values(quants).map(({ name, elems }) => ({
+  type: name as WeightType,
+  shape: [3, elems],
+}))
+const parts: { type: WeightType; shape: number[] }[] = [
+  { type: 'F8_E4M3_128', shape: [3, 130] },
+  { type: 'GPTQ_V2_32', shape: [8, 64] },
+  { type: 'GPTQ_16_ACT', shape: [2, 8, 32] },
+  { type: 'AWQ_64_F32', shape: [16, 64] },
+]
+const everyType = [...blocks, ...parts].map(({ type, shape }, i) => {
+  const data = Uint8Array.from({ length: weightBytes(type, shape) }, (_, at) => (7 * at + i) % 256)
   return { name: `t.${type}`, type, shape, data }
 })
-const ggufTypes = everyType.filter(({ type }) => quants[type].ggmlId !== undefined)
+const ggufTypes = everyType.filter(({ type }) => !isPacked(type) && quants[type].ggmlId !== undefined)
 
 describe('a file that was written', () => {
   test('holds every type of value and of tensor', async () => {

@@ -8,6 +8,7 @@ import { bytesWritten } from '../../src/formats/contents.ts'
 import { storedValues } from '../../src/formats/gguf/values.ts'
 import { openGguf } from '../../src/formats/gguf.ts'
 import type { ModelFile } from '../../src/formats/model-file.ts'
+import { inRows } from '../../src/formats/rows.ts'
 import { checkpointFiles, checkpointIn, looksIndex, openSafetensors } from '../../src/formats/safetensors.ts'
 import {
   inspectModel,
@@ -83,7 +84,7 @@ const configured = (changes: Record<string, unknown>): RawFolder => ({
 })
 
 async function vectorOf(file: ModelFile, name: string): Promise<number[]> {
-  const { type, source, offset, bytes, shape } = file.tensors.get(name)!
+  const { type, source, offset, bytes, shape } = inRows(file.tensors.get(name)!)
   const values = new Float32Array(shape.reduce((a, b) => a * b))
   decodeRows(type)(await source.read(offset, bytes), 0, values, 0, values.length)
   return Array.from(values)
@@ -321,7 +322,7 @@ describe('experts', () => {
     const file = await mixtral([1, 0])
     const tensor = file.tensors.get('blk.0.ffn_gate_exps.weight')!
     expect(tensor.shape).toEqual([2, 16, 8])
-    expect(tensor.slices?.map(({ source }) => source)).toEqual([file.sources[0], file.sources[0]])
+    expect(tensor.places?.map(({ source }) => source)).toEqual([file.sources[0], file.sources[0]])
     expect(await vectorOf(file, 'blk.0.ffn_gate_exps.weight')).toEqual([
       ...new Array<number>(128).fill(0),
       ...new Array<number>(128).fill(1),

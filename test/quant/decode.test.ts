@@ -249,37 +249,19 @@ test.each([
   ['F8_E4M3', 4, 0x7f],
   ['F8_E5M2', 5, 0x7c],
 ] as const)('%s: every number that there is', (name, exponentBits, infinite) => {
-  const scale = Math.fround(0.1)
-  const bytes = Array.from({ length: 256 }, (_, i) => ((i & infinite) === infinite ? 0 : i))
-  const block = (from: number) => [
-    ...new Uint8Array(Float32Array.of(scale).buffer),
-    ...bytes.slice(from, from + 128),
-  ]
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => ((i & infinite) === infinite ? 0 : i))
   const out = new Float32Array(256)
-  decodeRows(name)(Uint8Array.from([...block(0), ...block(128)]), 0, out, 0, 256)
-  expect(out).toEqual(Float32Array.from(bytes, byte => f8Value(byte, exponentBits) * scale))
+  decodeRows(name)(bytes, 0, out, 0, 256)
+  expect(out).toEqual(Float32Array.from(bytes, byte => f8Value(byte, exponentBits)))
 })
 
 test('0x7f and 0xff of F8_E4M3 are no numbers, and F8_E5M2 has infinities', () => {
-  const one = new Uint8Array(132)
-  one.set(new Uint8Array(Float32Array.of(1).buffer))
-  one.set([0x7f, 0xff, 0x7c, 0xfc], 4)
-  const out = new Float32Array(128)
-  decodeRows('F8_E4M3')(one, 0, out, 0, 128)
+  const bytes = Uint8Array.of(0x7f, 0xff, 0x7c, 0xfc)
+  const out = new Float32Array(4)
+  decodeRows('F8_E4M3')(bytes, 0, out, 0, 4)
   expect(out.subarray(0, 2)).toEqual(Float32Array.of(Number.NaN, Number.NaN))
-  decodeRows('F8_E5M2')(one, 0, out, 0, 128)
-  expect(out.subarray(2, 4)).toEqual(Float32Array.of(Infinity, -Infinity))
-})
-
-test('Q4_Z: 4 bits that count from a zero point', () => {
-  const quantized = Array.from({ length: 32 }, (_, i) => (7 * i) % 16)
-  const packed = Array.from({ length: 16 }, (_, i) => quantized[i]! | (quantized[i + 16]! << 4))
-  for (const zero of [0, 7, 16]) {
-    const out = new Float32Array(32)
-    // f16 0x2e66 is 0.0999755859375.
-    decodeRows('Q4_Z')(Uint8Array.of(0x66, 0x2e, zero, ...packed), 0, out, 0, 32)
-    expect(out).toEqual(Float32Array.from(quantized, q => 0.0999755859375 * (q - zero)))
-  }
+  decodeRows('F8_E5M2')(bytes, 0, out, 0, 4)
+  expect(out.subarray(2)).toEqual(Float32Array.of(Infinity, -Infinity))
 })
 
 const names = Object.keys(quants) as QuantName[]

@@ -8,6 +8,7 @@ import {
   mixNames,
   precisionTypes,
 } from '../../src/quant/mixes.ts'
+import type { WeightType } from '../../src/quant/packed.ts'
 import type { QuantName } from '../../src/quant/quants.ts'
 
 type Changes = Partial<Omit<MixedModel, 'tensors'>> & {
@@ -44,7 +45,7 @@ function model({ tied = false, columns = 4096, hidden = 11008, ...changes }: Cha
   }
 }
 
-const layersWith = (types: Map<string, QuantName>, part: string, type: QuantName) =>
+const layersWith = (types: Map<string, WeightType>, part: string, type: QuantName) =>
   [...types]
     .filter(([name, found]) => name.includes(`.${part}.`) && found === type)
     .map(([name]) => Number(name.split('.')[1]))

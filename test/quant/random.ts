@@ -15,11 +15,6 @@ export function random(seed: number): Random {
   }
 }
 
-/** Of 128 floats of 8 bits behind their scale. */
-function floats(bits: number): [number, number][] {
-  return Array.from({ length: 128 }, (_, i) => [4 + i, bits])
-}
-
 /** Upper bytes of a block's floats, with the bits of the exponent that are in them. */
 const exponents: Readonly<Record<QuantName, readonly (readonly [at: number, bits: number])[]>> = {
   F32: [[3, 0x7f]],
@@ -62,9 +57,8 @@ const exponents: Readonly<Record<QuantName, readonly (readonly [at: number, bits
   TQ1_0: [[53, 0x7c]],
   TQ2_0: [[65, 0x7c]],
   MXFP4: [[0, 0xfc]],
-  F8_E4M3: [[3, 0x7f], ...floats(0x7f)],
-  F8_E5M2: [[3, 0x7f], ...floats(0x7c)],
-  Q4_Z: [[1, 0x7c]],
+  F8_E4M3: [[0, 0x7f]],
+  F8_E5M2: [[0, 0x7c]],
 }
 
 /** Bytes of `count` blocks of finite values, subnormal and negative scales among them. */

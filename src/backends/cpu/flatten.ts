@@ -14,6 +14,7 @@ import {
   type Weight,
 } from '../../graph/ops.ts'
 import type { Plan } from '../../graph/plan.ts'
+import { type Packed, packedType, partBytes, placeBytes, type WeightType } from '../../quant/packed.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
 import type { Limits } from '../backend.ts'
 import type { LazyPlan, MatmulPiece, Run } from './lazy-plan.ts'
@@ -44,7 +45,7 @@ const kinds: readonly OpKind[] = [
 const activations: readonly Activation[] = ['silu', 'gelu', 'sigmoid']
 
 /** In the order of `Type` in native/program.h. */
-export const nativeTypes: readonly QuantName[] = [
+export const nativeTypes: readonly (QuantName | Packed['layout'])[] = [
   'F32',
   'F16',
   'BF16',
@@ -72,14 +73,21 @@ export const nativeTypes: readonly QuantName[] = [
   'IQ3_S',
   'F8_E4M3',
   'F8_E5M2',
-  'Q4_Z',
+  'GPTQ',
+  'AWQ',
 ]
+
+/** Numbers, scales, zero points and groups. */
+const MOST_PARTS = 4
+/** Types of which native code expects what says where parts are. */
+const MAY_HAVE_PARTS: ReadonlySet<string> = new Set(['F8_E4M3', 'F8_E5M2'])
+const NO_PARTS = new Array<number>(6 + MOST_PARTS - 1).fill(0)
 
 export interface FlattenOptions {
   readonly plan: Plan
   readonly limits: Limits
   readonly threads: number
-  /** Where a weight lies: one address, or one for each slice of its first dimension. */
+  /** Where a weight lies: one address, or one for each slice of its first dimension, of matrices in parts for each part of each. */
   readonly addresses: (weight: Weight) => readonly number[]
   /** How weights come from disk, if they do. */
   readonly lazy?: LazyPlan | undefined
@@ -178,7 +186,7 @@ class Flattener {
       ...wanted.flatMap(({ part, from, rows, address }) => {
         const { weight, bias } = parts[part]!
         const taken = rows === undefined ? weight : { ...weight, shape: [rows, weight.shape.at(-1)!] }
-        return [...this.#weight(taken, address), ...this.#weight(bias), from]
+        return [...this.#weight(taken, address, from), ...this.#weight(bias), from]
       }),
     ]
   }
@@ -227,7 +235,12 @@ class Flattener {
         const experts = op.weights[0]!.shape[0]!
         const parts = op.weights.flatMap((weight, part) => {
           const lazy = matrices?.[part]
-          return [...this.#weight(weight), ...(lazy === undefined ? [-1, ...this.#slices(weight)] : [lazy])]
+          const inParts = packedType(weight.type) !== undefined || MAY_HAVE_PARTS.has(weight.type)
+          return [
+            ...this.#weight(weight),
+            lazy ?? -1,
+            ...(lazy === undefined || inParts ? this.#slices(weight) : []),
+          ]
         })
         return [used, Number(sum), experts, ...parts]
       }
@@ -245,28 +258,69 @@ class Flattener {
     return [this.#options.plan.offsets[tensor.id]!, columns(tensor), tensor.shape[0] === 'R' ? 1 : 0]
   }
 
-  /** Address (0 for none, `address` if it is another than usual), type, rows, columns, bytes of a row. */
-  #weight(weight: Weight | undefined, address?: number): number[] {
+  /**
+   * Address (0 for none, `address` if it is another than usual), type, rows, columns, bytes of a row; of types that may have parts
+   * then rows of a matrix, rows and columns that share a scale, 1 if it is F32, offset of zero points, the first row if it is a piece, and addresses.
+   */
+  #weight(weight: Weight | undefined, address?: number, first = 0): number[] {
     if (!weight) return [0, 0, 0, 0, 0]
-    const type = weight.type as QuantName
-    const width = weight.shape.at(-1)!
-    const rows = weight.shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-    const code = nativeTypes.indexOf(type)
+    const { name, type, shape } = weight
+    const width = shape.at(-1)!
+    const rows = shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
+    const packed = packedType(type)
+    const code = nativeTypes.indexOf(packed?.layout ?? (type as QuantName))
     if (code < 0)
-      throw new UnsupportedModelError(`tensor ${weight.name}: the cpu backend does not know the type ${type}`)
-    return [address ?? this.#options.addresses(weight)[0]!, code, rows, width, bytesFor(type, width)]
+      throw new UnsupportedModelError(`tensor ${name}: the cpu backend does not know the type ${type}`)
+    if (!packed) {
+      const [own] = this.#options.addresses(weight)
+      const known = [address ?? own!, code, rows, width, bytesFor(type as QuantName, width)]
+      return [...known, ...(MAY_HAVE_PARTS.has(type) ? NO_PARTS : [])]
+    }
+    const [own, ...others] = this.#parts(weight)[0]!
+    const rowBytes = partBytes(packed, { rows, columns: width })[0]! / rows
+    return [
+      ...[address ?? own!, code, rows, width, rowBytes],
+      ...[shape.at(-2)!, packed.rows, packed.group],
+      ...[Number(packed.scale === 'F32'), packed.zeroOffset, first, ...others],
+    ]
   }
 
-  /** The address of each slice of the first dimension. */
+  /** The addresses of each slice of the first dimension, of types that may have parts of all of these. */
   #slices(weight: Weight): readonly number[] {
-    const addresses = this.#options.addresses(weight)
+    if (packedType(weight.type)) return this.#parts(weight).flat()
+    const found = this.#options.addresses(weight)
     const slices = weight.shape[0]!
-    if (addresses.length === slices) return addresses
     const bytes = bytesFor(
       weight.type as QuantName,
       weight.shape.slice(1).reduce((a, b) => a * b),
     )
-    return Array.from({ length: slices }, (_, i) => addresses[0]! + i * bytes)
+    const addresses =
+      found.length === slices ? found : Array.from({ length: slices }, (_, i) => found[0]! + i * bytes)
+    const others = MAY_HAVE_PARTS.has(weight.type) ? new Array<number>(MOST_PARTS - 1).fill(0) : []
+    return addresses.flatMap(address => [address, ...others])
+  }
+
+  /** For each matrix the addresses of its numbers, scales, zero points and groups; 0 for what it has not. */
+  #parts(weight: Weight): number[][] {
+    const packed = packedType(weight.type)!
+    const [rows, columns] = weight.shape.slice(-2) as [number, number]
+    const parts = partBytes(packed, { rows, columns }).length
+    const places = this.#places(weight)
+    return Array.from({ length: places.length / parts }, (_, i) =>
+      Array.from({ length: MOST_PARTS }, (_, part) => (part < parts ? places[i * parts + part]! : 0)),
+    )
+  }
+
+  /** Parts that do not lie apart lie one behind the other. */
+  #places(weight: Weight): readonly number[] {
+    const addresses = this.#options.addresses(weight)
+    const sizes = placeBytes(weight.type as WeightType, weight.shape)
+    if (addresses.length === sizes.length) return addresses
+    let next = addresses[0]!
+    return sizes.map(bytes => {
+      next += bytes
+      return next - bytes
+    })
   }
 
   /** Group, KV heads, key and value dim, window (0 for none), 1 if latent, blocks. */

@@ -2,6 +2,7 @@
 // Arithmetic only: opens no file and takes no memory.
 import { InvalidOptionError } from '../../errors.ts'
 import { matmulOperands, type Op, type Program, type Weight } from '../../graph/ops.ts'
+import { isAcross, packedType, partBytes, type WeightType, weightBytes } from '../../quant/packed.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
 import type { FilePlace } from '../backend.ts'
 
@@ -104,10 +105,18 @@ export function streamedWeights(op: Op): readonly Weight[] {
 }
 
 export function bytesOf({ type, shape }: Weight): number {
-  return bytesFor(
-    type as QuantName,
-    shape.reduce((product, dim) => product * dim, 1),
-  )
+  return weightBytes(type as WeightType, shape)
+}
+
+/** Of a matrix in parts the numbers: all else stays in memory. */
+function streamedBytes(weight: Weight): number {
+  const { rows, rowBytes } = matrixOf(weight)
+  return rows * rowBytes
+}
+
+/** Of what stays in memory of a streamed weight. */
+export function otherBytes(weight: Weight): number {
+  return bytesOf(weight) - streamedBytes(weight)
 }
 
 /** Throws InvalidOptionError if the budget is less than `leastLazyMemory`. */
@@ -173,7 +182,7 @@ function wholeBlocks(bytes: number): number {
 /** Memory for a weight, each slice of which may begin and end anywhere within blocks of its file. */
 function roomFor(weight: Weight): number {
   const slices = weight.shape.length > 2 ? weight.shape[0]! : 1
-  return slices * blocksFor(bytesOf(weight) / slices)
+  return slices * blocksFor(streamedBytes(weight) / slices)
 }
 
 function blocksFor(bytes: number): number {
@@ -192,13 +201,19 @@ function cut(weight: Weight, pieceBytes: number): { readonly from: number; reado
 
 function pieceRows(weight: Weight, pieceBytes: number): number {
   const { rows, rowBytes } = matrixOf(weight)
+  // Rows that lie side by side are read together.
+  if (isAcross(weight.type)) return rows
   const most = Math.max(1, Math.floor(pieceBytes / rowBytes / PANEL_ROWS)) * PANEL_ROWS
   return Math.ceil(rows / Math.ceil(rows / most) / PANEL_ROWS) * PANEL_ROWS
 }
 
 function matrixOf({ type, shape }: Weight): { readonly rows: number; readonly rowBytes: number } {
   const rows = shape.slice(0, -1).reduce((product, dim) => product * dim, 1)
-  return { rows, rowBytes: bytesFor(type as QuantName, shape.at(-1)!) }
+  const columns = shape.at(-1)!
+  const packed = packedType(type)
+  if (!packed) return { rows, rowBytes: bytesFor(type as QuantName, columns) }
+  const [numbers] = partBytes(packed, { rows, columns })
+  return { rows, rowBytes: numbers! / rows }
 }
 
 /** One of a mixture's matrices. */
@@ -290,7 +305,7 @@ function place(
   const keep = (weight: Weight, op: number) => {
     const slices = places(weight)
     const addresses = slices.map(place => {
-      const needed = blocks({ place, from: 0, bytes: bytesOf(weight) / slices.length })
+      const needed = blocks({ place, from: 0, bytes: streamedBytes(weight) / slices.length })
       const to = base + bytes
       reads.push({ ...needed, op, to, kept: true, after: op - parts.length })
       bytes += needed.bytes

@@ -5,7 +5,7 @@ import type { Address } from '../../ffi/native.ts'
 import { MESSAGE_BYTES, type NativeOs, nativeOs, textOf } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 5
+export const ABI_VERSION = 6
 
 /** What `step` answers where weights on disk cannot be read. */
 export const UNREADABLE = 2

@@ -5,7 +5,7 @@ import { type Program, programWeights } from '../../graph/ops.ts'
 import { plan } from '../../graph/plan.ts'
 import type { Limits } from '../backend.ts'
 import { flatten } from './flatten.ts'
-import { bytesOf, leastLazyMemory, planLazy, streamedWeights } from './lazy-plan.ts'
+import { bytesOf, leastLazyMemory, otherBytes, planLazy, streamedWeights } from './lazy-plan.ts'
 import { type CpuLibrary, cpuLibrary } from './library.ts'
 
 /** In bytes, without caches. */
@@ -42,7 +42,10 @@ function weightMemory(program: Program, lazyMemory: number | undefined): number 
   const streamed = new Set(program.ops.flatMap(streamedWeights).map(({ name }) => name))
   const budget = Math.max(lazyMemory, leastLazyMemory(program))
   const { bytes } = planLazy(program, { budget, base: 0, places: () => [{ file: 0, offset: 0 }] })
-  return bytes + total(weights.filter(({ name }) => !streamed.has(name)))
+  const others = weights
+    .filter(({ name }) => streamed.has(name))
+    .reduce((sum, weight) => sum + otherBytes(weight), 0)
+  return bytes + others + total(weights.filter(({ name }) => !streamed.has(name)))
 }
 
 /** Without the library, only the results themselves are known. */

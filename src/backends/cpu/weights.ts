@@ -1,8 +1,9 @@
 // Weights where kernels can read them: mapped files as they are, anything else copied into native memory.
 import { CacheFullError } from '../../errors.ts'
 import type { NativeOs } from '../../ffi/os.ts'
-import { type Program, programWeights } from '../../graph/ops.ts'
-import type { WeightSource } from '../backend.ts'
+import { type Program, programWeights, type Weight } from '../../graph/ops.ts'
+import { placeBytes, type WeightType } from '../../quant/packed.ts'
+import type { WeightPiece, WeightSource } from '../backend.ts'
 import type { LazyPlan } from './lazy-plan.ts'
 
 /** Bytes that are read at a time. */
@@ -11,7 +12,7 @@ const CHUNK = 2 ** 24
 export interface NativeWeights {
   /** How those that stay on disk come from there. */
   readonly lazy?: LazyPlan
-  /** One, or one for each slice of the first dimension. */
+  /** One, or one for each slice of the first dimension, of matrices in parts for each part of each. */
   addresses(name: string): readonly number[]
   /** The name of an open file. */
   nameOf?(file: number): string
@@ -20,18 +21,19 @@ export interface NativeWeights {
   release(): void
 }
 
+export interface CopyOptions {
+  readonly guarded?: boolean
+  readonly from?: number
+  readonly bytes?: number
+}
+
 /** Copies of weights in native memory. */
 export class Copies {
   readonly #os: NativeOs
   readonly #memory: { readonly start: number; readonly bytes: number }[] = []
-  readonly #addresses = new Map<string, number>()
 
   constructor(os: NativeOs) {
     this.#os = os
-  }
-
-  address(name: string): number | undefined {
-    return this.#addresses.get(name)
   }
 
   /** Memory of so many bytes, released with the rest; throws CacheFullError if there is none. */
@@ -42,14 +44,17 @@ export class Copies {
     return start
   }
 
-  /** A guarded copy ends where a page begins that may not be read. */
-  async add(name: string, source: WeightSource, guarded: boolean): Promise<void> {
-    const { bytes, read } = source.piece(name)
+  /** Copies a weight, or `bytes` of it from `from` on. A guarded copy ends where a page begins that may not be read. */
+  async add(
+    { bytes: all, read }: WeightPiece,
+    name: string,
+    { guarded = false, from = 0, bytes = all }: CopyOptions = {},
+  ): Promise<number> {
     const start = this.reserve(bytes, name)
     const address = start + (guarded ? -bytes & (this.#os.pageSize() - 1) : 0)
-    this.#addresses.set(name, address)
     for (let at = 0; at < bytes; at += CHUNK)
-      this.#os.writeBytes(address + at, await read(at, Math.min(CHUNK, bytes - at)))
+      this.#os.writeBytes(address + at, await read(from + at, Math.min(CHUNK, bytes - at)))
+    return address
   }
 
   release(): void {
@@ -67,12 +72,9 @@ export async function nativeWeights(
 ): Promise<NativeWeights> {
   const mapped = await source.map?.()
   const copies = new Copies(os)
-  const names = programWeights(program).map(({ name }) => name)
+  const addresses = new Map<string, readonly number[]>()
   const weights: NativeWeights = {
-    addresses(name) {
-      const copy = copies.address(name)
-      return copy === undefined ? mapped!.addresses(name)! : [copy]
-    },
+    addresses: name => addresses.get(name)!,
     check: () => mapped?.check(),
     release() {
       copies.release()
@@ -80,10 +82,43 @@ export async function nativeWeights(
     },
   }
   try {
-    for (const name of names) if (!mapped?.addresses(name)) await copies.add(name, source, guarded)
+    for (const weight of programWeights(program)) {
+      const { name } = weight
+      const piece = source.piece(name)
+      const found = mapped?.addresses(name) ?? [undefined]
+      addresses.set(
+        name,
+        await withCopies(weight, found, (from, bytes) => copies.add(piece, name, { guarded, from, bytes })),
+      )
+    }
     return weights
   } catch (error) {
     weights.release()
     throw error
   }
+}
+
+/** Of a weight, what has no address is copied: parts that lie apart each for itself, else all of it. */
+async function withCopies(
+  { type, shape }: Weight,
+  found: readonly (number | undefined)[],
+  copy: (from: number, bytes: number) => Promise<number>,
+): Promise<number[]> {
+  const mapped = found.filter(address => address !== undefined)
+  if (mapped.length === found.length) return mapped
+  const sizes = placeBytes(type as WeightType, shape)
+  if (mapped.length === 0 || found.length !== sizes.length)
+    return [
+      await copy(
+        0,
+        sizes.reduce((a, b) => a + b),
+      ),
+    ]
+  const all: number[] = []
+  let from = 0
+  for (const [i, bytes] of sizes.entries()) {
+    all.push(found[i] ?? (await copy(from, bytes)))
+    from += bytes
+  }
+  return all
 }

@@ -1,6 +1,8 @@
 // What the kernels of the reference backend work on, and how they read it.
 import type { Tensor, Weight } from '../../graph/ops.ts'
 import { decodeRows } from '../../quant/decode.ts'
+import { type DecodeRow, packedRows } from '../../quant/decode-packed.ts'
+import { packedType, partBytes, type WeightType } from '../../quant/packed.ts'
 import { bytesFor, type QuantName } from '../../quant/quants.ts'
 import type { Batch } from '../backend.ts'
 import type { ReferenceCache } from './cache.ts'
@@ -9,7 +11,7 @@ import type { ReferenceCache } from './cache.ts'
 export interface Memory {
   /** The tensor's values at full capacity. */
   tensor(tensor: Tensor): Float32Array
-  weight(weight: Weight): { readonly type: QuantName; readonly bytes: Uint8Array }
+  weight(weight: Weight): { readonly type: WeightType; readonly bytes: Uint8Array }
   cache(index: number): ReferenceCache
   /** How far back the group's tokens see, their own position included; undefined: to the start. */
   window(group: number): number | undefined
@@ -28,20 +30,38 @@ export const YIELD_AFTER = 8e6
 export function rowReader(weight: Weight, memory: Memory): (row: number) => Float32Array {
   const { type, bytes } = memory.weight(weight)
   const length = weight.shape.at(-1)!
-  const rowBytes = bytesFor(type, length)
-  const decode = decodeRows(type)
+  const decode = packedType(type) ? partsDecoder(weight, bytes) : rowDecoder(type as QuantName, length, bytes)
   const row = new Float32Array(length)
   return index => {
-    decode(bytes, index * rowBytes, row, 0, length)
+    decode(index, row)
     return row
   }
 }
 
+function rowDecoder(type: QuantName, length: number, bytes: Uint8Array): DecodeRow {
+  const rowBytes = bytesFor(type, length)
+  const decode = decodeRows(type)
+  return (index, row) => decode(bytes, index * rowBytes, row, 0, length)
+}
+
+/** Of matrices in parts, those of each one behind the other. */
+function partsDecoder({ type, shape }: Weight, bytes: Uint8Array): DecodeRow {
+  const packed = packedType(type)!
+  const [rows, columns] = shape.slice(-2) as [number, number]
+  const sizes = partBytes(packed, { rows, columns })
+  const decoders: DecodeRow[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const parts = sizes.map(size => {
+      at += size
+      return bytes.subarray(at - size, at)
+    })
+    decoders.push(packedRows(packed, { rows, columns }, parts))
+  }
+  return (index, row) => decoders[Math.floor(index / rows)]!(index % rows, row)
+}
+
 export function readVector(weight: Weight, memory: Memory): Float32Array {
-  const { type, bytes } = memory.weight(weight)
-  const out = new Float32Array(weight.shape.at(-1)!)
-  decodeRows(type)(bytes, 0, out, 0, out.length)
-  return out
+  return rowReader(weight, memory)(0)
 }
 
 export function rowCount(tensor: Tensor, batch: Batch): number {

@@ -4,7 +4,7 @@ import { DisposedError } from '../../errors.ts'
 import { checkGuards, fillGuards } from '../../graph/guard.ts'
 import { columns, type Program, programWeights } from '../../graph/ops.ts'
 import { type Plan, plan } from '../../graph/plan.ts'
-import type { QuantName } from '../../quant/quants.ts'
+import type { WeightType } from '../../quant/packed.ts'
 import type {
   Backend,
   Batch,
@@ -38,7 +38,7 @@ export function referenceBackend(): Backend {
 }
 
 interface LoadedWeight {
-  readonly type: QuantName
+  readonly type: WeightType
   readonly bytes: Uint8Array
 }
 

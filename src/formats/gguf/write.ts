@@ -2,6 +2,7 @@
 // Knows nothing of where the bytes go.
 import { InvalidOptionError } from '../../errors.ts'
 import type { Sink } from '../../io/sink.ts'
+import { isPacked } from '../../quant/packed.ts'
 import { quants } from '../../quant/quants.ts'
 import {
   bytesWritten,
@@ -64,7 +65,7 @@ function header(
 }
 
 function ggmlIdOf({ name, type }: WritableTensor): number {
-  const { ggmlId } = quants[type]
+  const ggmlId = isPacked(type) ? undefined : quants[type].ggmlId
   if (ggmlId === undefined) throw new InvalidOptionError(`tensor ${name}: GGUF has no type ${type}`)
   return ggmlId
 }

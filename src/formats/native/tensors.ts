@@ -1,7 +1,8 @@
 // The list of tensors in a native header: each one's type, shape and place, checked. Knows nothing of what a tensor is for.
 import { ModelFormatError } from '../../errors.ts'
 import type { Source } from '../../io/source.ts'
-import { bytesFor, type QuantName, quants } from '../../quant/quants.ts'
+import { isPacked, packedProblem, packedType, type WeightType, weightBytes } from '../../quant/packed.ts'
+import { quants } from '../../quant/quants.ts'
 import type { Json } from '../../tokenizer/json.ts'
 import { MAX_DIMENSIONS } from '../gguf/spec.ts'
 import type { TensorInfo } from '../model-file.ts'
@@ -62,13 +63,9 @@ export function readTensors(list: Json, place: Place): Map<string, TensorInfo> {
       const source = groupedSource(place.source, { name, at, scalesAt, elements })
       tensors.set(name, { name, type: 'F32', shape, source, offset: 0, bytes: 4 * elements })
     } else {
-      const type = quantNamed(dtype, json.get('dtype'))
-      const { elems } = quants[type]
-      if (shape.at(-1)! % elems !== 0)
-        json
-          .get('shape')
-          .fail(`rows of a multiple of ${elems}, the block length of ${type}`, `${shape.at(-1)}`)
-      const bytes = bytesFor(type, elements)
+      const type = typeNamed(dtype, json.get('dtype'))
+      checkRows(json.get('shape'), type, shape)
+      const bytes = weightBytes(type, shape)
       const offset = claim(json, 'offset', bytes, name)
       tensors.set(name, { name, type, shape, source: place.source, offset, bytes })
     }
@@ -83,10 +80,19 @@ export function checkName(list: Json, name: string): void {
     list.fail(`names of 1 to ${MAX_NAME_LENGTH} characters`, `one of ${name.length}`)
 }
 
+function checkRows(json: Json, type: WeightType, shape: readonly number[]): void {
+  if (isPacked(type)) {
+    const problem = packedProblem(packedType(type)!, shape)
+    if (problem) json.fail(`${problem}, as ${type} has`, `[${shape.join(', ')}]`)
+  } else if (shape.at(-1)! % quants[type].elems !== 0)
+    json.fail(`rows of a multiple of ${quants[type].elems}, the block length of ${type}`, `${shape.at(-1)}`)
+}
+
 /** Types are written in lower case. */
-function quantNamed(dtype: string, json: Json): QuantName {
+function typeNamed(dtype: string, json: Json): WeightType {
   const name = dtype.toUpperCase()
-  if (Object.hasOwn(quants, name) && dtype === name.toLowerCase()) return name as QuantName
+  if ((Object.hasOwn(quants, name) || packedType(name)) && dtype === name.toLowerCase())
+    return name as WeightType
   return json.unsupported(`int8, or one of ${Object.keys(quants).join(', ').toLowerCase()}`)
 }
 

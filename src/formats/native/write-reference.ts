@@ -5,8 +5,9 @@ import type { Sink } from '../../io/sink.ts'
 import { decodeRows } from '../../quant/decode.ts'
 import { bytesFor } from '../../quant/quants.ts'
 import { alignUp } from '../gguf/spec.ts'
-import type { ModelFile, TensorInfo } from '../model-file.ts'
+import type { ModelFile, RowFile, RowTensor } from '../model-file.ts'
 import { withRopeLayout } from '../rope-rows.ts'
+import { withRows } from '../rows.ts'
 import { ALIGNMENT, headerBytes } from './header.ts'
 import { encodeGroups, GROUP } from './int8.ts'
 import { referenceName } from './reference.ts'
@@ -30,7 +31,7 @@ const FOREIGN = [
 /** A tensor, what it is called in the file and where it goes, counted from the start of the payload. */
 interface Entry {
   readonly name: string
-  readonly tensor: TensorInfo
+  readonly tensor: RowTensor
   readonly elements: number
   readonly offset: number
   /** Of the scales, if it is int8. */
@@ -44,7 +45,7 @@ export async function writeReference(
   model: ModelFile,
   { type = 'f32' }: ReferenceOptions = {},
 ): Promise<void> {
-  const file = withRopeLayout(model, 'halves', 'adjacent')
+  const file = withRopeLayout(withRows(model), 'halves', 'adjacent')
   const metadata = referenceMetadataOf(file, type)
   const entries = entriesOf(file, type)
   const tensors = entries.map(({ name, tensor: { shape }, elements, offset, scaleOffset }) => [
@@ -99,7 +100,7 @@ function referenceMetadataOf(file: ModelFile, type: string): Record<string, stri
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]))
 }
 
-function entriesOf(file: ModelFile, type: string): Entry[] {
+function entriesOf(file: RowFile, type: string): Entry[] {
   const tensors = [...file.tensors.values()]
   // torchless-rs has no word for an output that is the embedding.
   const embedding = file.tensors.get('token_embd.weight')
@@ -167,11 +168,7 @@ async function* valuesOf({ tensor, elements }: Entry): AsyncIterable<Float32Arra
 }
 
 /** `count` values from `at`, both whole blocks. */
-async function decode(
-  { type, source, offset }: TensorInfo,
-  at: number,
-  count: number,
-): Promise<Float32Array> {
+async function decode({ type, source, offset }: RowTensor, at: number, count: number): Promise<Float32Array> {
   const values = new Float32Array(count)
   const bytes = await source.read(offset + bytesFor(type, at), bytesFor(type, count))
   decodeRows(type)(bytes, 0, values, 0, count)

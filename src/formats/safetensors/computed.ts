@@ -1,25 +1,52 @@
 // Tensors that no file holds as they are: joined from several, a part of one, or computed from others as they are read.
 import { makeSource, type Source } from '../../io/source.ts'
 import { decodeRows } from '../../quant/decode.ts'
+import type { PackedName } from '../../quant/packed.ts'
 import { bytesFor, quants } from '../../quant/quants.ts'
-import type { TensorInfo, TensorPlace } from '../model-file.ts'
+import type { RowTensor, TensorInfo, TensorPlace } from '../model-file.ts'
+import { inRows } from '../rows.ts'
 
 /** Tensors of one type and shape as one, with a first dimension more; each stays where it is. */
 export function stacked(name: string, slices: readonly [TensorInfo, ...TensorInfo[]]): TensorInfo {
-  const [{ type, shape, bytes: each }] = slices
-  const bytes = each * slices.length
-  const source = piecewise(name, bytes, each, (i, offset, length) => {
-    const slice = slices[i]!
-    return slice.source.read(slice.offset + offset, length)
+  const [{ type, shape }] = slices
+  const places = slices.flatMap(slice => slice.places ?? [slice])
+  return { name, type, shape: [slices.length, ...shape], places, ...joined(name, slices) }
+}
+
+/** A matrix in parts; each stays where it is. */
+export function inParts(
+  name: string,
+  type: PackedName,
+  shape: readonly number[],
+  parts: readonly Extent[],
+): TensorInfo {
+  return { name, type, shape, places: parts, ...joined(name, parts) }
+}
+
+/** A run of bytes. */
+type Extent = TensorPlace & { readonly bytes: number }
+
+/** Runs of bytes as one. */
+function joined(name: string, extents: readonly Extent[]): Extent {
+  const bytes = extents.reduce((sum, extent) => sum + extent.bytes, 0)
+  const source = makeSource(name, bytes, async (offset, length) => {
+    const out = new Uint8Array(length)
+    let start = 0
+    for (const { source, offset: at, bytes } of extents) {
+      const [from, to] = [Math.max(offset, start), Math.min(offset + length, start + bytes)]
+      if (from < to) out.set(await source.read(at + from - start, to - from), from - offset)
+      start += bytes
+    }
+    return out
   })
-  return { name, type, shape: [slices.length, ...shape], source, offset: 0, bytes, slices }
+  return { source, offset: 0, bytes }
 }
 
 /** Slice `index` of the first dimension. */
-export function sliceOf(tensor: TensorInfo, index: number, name: string): TensorInfo {
+export function sliceOf(tensor: RowTensor, index: number, name: string): RowTensor {
   const { type, shape, bytes } = tensor
   const each = bytes / shape[0]!
-  const place: TensorPlace = tensor.slices?.[index] ?? {
+  const place: TensorPlace = tensor.places?.[index] ?? {
     source: tensor.source,
     offset: tensor.offset + index * each,
   }
@@ -27,7 +54,7 @@ export function sliceOf(tensor: TensorInfo, index: number, name: string): Tensor
 }
 
 /** Rows (of the first dimension) from `from` to before `to`. */
-export function rowsOf(tensor: TensorInfo, from: number, to: number, name: string): TensorInfo {
+export function rowsOf(tensor: RowTensor, from: number, to: number, name: string): RowTensor {
   const { type, shape, source, offset } = tensor
   const each = tensor.bytes / shape[0]!
   const rows = [to - from, ...shape.slice(1)]
@@ -35,8 +62,8 @@ export function rowsOf(tensor: TensorInfo, from: number, to: number, name: strin
 }
 
 /** Each value changed, in F32; the type may be any. */
-export function changed(tensor: TensorInfo, change: (value: number) => number): TensorInfo {
-  const { name, type, shape, source, offset: start } = tensor
+export function changed(tensor: TensorInfo, change: (value: number) => number): RowTensor {
+  const { name, type, shape, source, offset: start } = inRows(tensor)
   const elements = shape.reduce((product, dimension) => product * dimension, 1)
   const { elems } = quants[type]
   const decode = decodeRows(type)
@@ -53,12 +80,12 @@ export function changed(tensor: TensorInfo, change: (value: number) => number): 
 }
 
 /** What one of Gemma's norms multiplies by: files hold how much more than 1 it is. */
-export function onePlus(tensor: TensorInfo): TensorInfo {
+export function onePlus(tensor: TensorInfo): RowTensor {
   return changed(tensor, value => value + 1)
 }
 
 /** In F32, where HuggingFace's files have no such type. */
-export function decoded(tensor: TensorInfo): TensorInfo {
+export function decoded(tensor: TensorInfo): RowTensor {
   return changed(tensor, value => value)
 }
 
@@ -66,7 +93,7 @@ export function decoded(tensor: TensorInfo): TensorInfo {
  * Latent attention's matrices of keys (`[heads, latent, plain]`) and values (`[heads, value, latent]`) in one, a head's keys before its
  * values: `[heads · (plain + value), latent]`, in F32.
  */
-export function keysAndValues(keys: TensorInfo, values: TensorInfo, name: string): TensorInfo {
+export function keysAndValues(keys: TensorInfo, values: TensorInfo, name: string): RowTensor {
   const [heads, latent, plain] = keys.shape as [number, number, number]
   const rows = plain + values.shape[1]!
   const bytes = 4 * heads * rows * latent
@@ -88,7 +115,7 @@ export function keysAndValues(keys: TensorInfo, values: TensorInfo, name: string
 }
 
 /** Numbers that the configuration holds, or that follow from it. */
-export function vector(name: string, values: readonly number[]): TensorInfo {
+export function vector(name: string, values: readonly number[]): RowTensor {
   const bytes = new Uint8Array(Float32Array.from(values).buffer)
   const source = makeSource(name, bytes.length, async (offset, length) =>
     bytes.slice(offset, offset + length),

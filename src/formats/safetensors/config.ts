@@ -74,7 +74,7 @@ function readQuantization(config: Json): QuantizedOptions {
   if (size && !size.items().every(side => side.value === SCALED)) size.unsupported(`[${SCALED}, ${SCALED}]`)
   if (method === 'awq') settings?.optional('version')?.oneOf(['gemm', 'GEMM'])
   const format = settings?.optional('checkpoint_format')?.oneOf(['gptq', 'gptq_v2'])
-  return { zeroOffset: format === 'gptq_v2' ? 0 : 1 }
+  return { zerosFromOne: format !== 'gptq_v2' }
 }
 
 function expertsIn(config: Json, { fields }: Family): number {

@@ -7,9 +7,10 @@ import type { QuantName } from '../../quant/quants.ts'
 import { hfTokenizerFiles } from '../../tokenizer/hf-files.ts'
 import { alignUp } from '../gguf/spec.ts'
 import type { Family } from '../hf-names.ts'
-import type { Metadata, ModelFile, TensorInfo } from '../model-file.ts'
+import type { Metadata, ModelFile, RowFile, RowTensor } from '../model-file.ts'
 import { PREFIX_BYTES } from '../native/header.ts'
 import { withRopeLayout } from '../rope-rows.ts'
+import { withRows } from '../rows.ts'
 import { changed, decoded, keysAndValues, rowsOf, sliceOf } from './computed.ts'
 import { configOf, familyOf } from './config.ts'
 import { hfName } from './names.ts'
@@ -32,7 +33,8 @@ const dtypes: Partial<Record<QuantName, string>> = { F32: 'float32', F16: 'float
 /** The files of a checkpoint, the weights last. Throws an UnsupportedModelError for what such a checkpoint cannot hold. */
 export async function checkpointFiles(model: ModelFile): Promise<CheckpointFile[]> {
   const family = familyOf(model)
-  const file = family.ropeHalves ? withRopeLayout(model, 'halves', 'adjacent') : model
+  const rows = withRows(model)
+  const file = family.ropeHalves ? withRopeLayout(rows, 'halves', 'adjacent') : rows
   const divisors = await readDivisors(file)
   const tensors = checkpointTensors(file, family)
   const ids = specialIds(file.metadata)
@@ -79,7 +81,7 @@ function specialIds(metadata: Metadata): Record<string, unknown> {
   }
 }
 
-async function readDivisors({ tensors }: ModelFile): Promise<Map<string, readonly number[]>> {
+async function readDivisors({ tensors }: RowFile): Promise<Map<string, readonly number[]>> {
   const found = new Map<string, readonly number[]>()
   for (const name of DIVISORS) {
     const tensor = tensors.get(name)
@@ -98,14 +100,14 @@ async function readDivisors({ tensors }: ModelFile): Promise<Map<string, readonl
 }
 
 /** The tensors under HuggingFace's names, of types that its files have. */
-function checkpointTensors(file: ModelFile, family: Family): TensorInfo[] {
+function checkpointTensors(file: RowFile, family: Family): RowTensor[] {
   return [...file.tensors.values()]
     .filter(({ name }) => !DIVISORS.includes(name))
     .flatMap(tensor => inCheckpoint(tensor, file, family))
     .map(tensor => (tensor.type in dtypes ? tensor : decoded(tensor)))
 }
 
-function inCheckpoint(tensor: TensorInfo, file: ModelFile, family: Family): TensorInfo[] {
+function inCheckpoint(tensor: RowTensor, file: RowFile, family: Family): RowTensor[] {
   const { name } = tensor
   const theirs = hfName(family, name)
   if (theirs !== undefined) return named(tensor, theirs, family)
@@ -126,7 +128,7 @@ function unknown(name: string, { modelType }: Family): never {
   throw new UnsupportedModelError(`tensor ${name}: expected one that a ${modelType} checkpoint has`)
 }
 
-function named(tensor: TensorInfo, theirs: string, { normsFromOne }: Family): TensorInfo[] {
+function named(tensor: RowTensor, theirs: string, { normsFromOne }: Family): RowTensor[] {
   if (theirs.includes('*'))
     return Array.from({ length: tensor.shape[0]! }, (_, i) => sliceOf(tensor, i, theirs.replace('*', `${i}`)))
   // A gate of one row, which GGUF files have as a vector.
@@ -137,7 +139,7 @@ function named(tensor: TensorInfo, theirs: string, { normsFromOne }: Family): Te
 }
 
 /** Rows of queries, keys and values in one matrix. */
-function split(tensor: TensorInfo, { metadata }: ModelFile, { architecture }: Family) {
+function split(tensor: RowTensor, { metadata }: RowFile, { architecture }: Family) {
   const count = (key: string, otherwise: number) =>
     Number(metadata.get(`${architecture}.${key}`) ?? otherwise)
   const heads = count('attention.head_count', 1)
@@ -155,7 +157,7 @@ function split(tensor: TensorInfo, { metadata }: ModelFile, { architecture }: Fa
   ]
 }
 
-function mostCommonType(tensors: readonly TensorInfo[]): QuantName {
+function mostCommonType(tensors: readonly RowTensor[]): QuantName {
   const bytes = new Map<QuantName, number>()
   for (const tensor of tensors) bytes.set(tensor.type, (bytes.get(tensor.type) ?? 0) + tensor.bytes)
   return [...bytes].reduce((most, next) => (next[1] > most[1] ? next : most), ['F32', 0] as [
@@ -164,7 +166,7 @@ function mostCommonType(tensors: readonly TensorInfo[]): QuantName {
   ])[0]
 }
 
-async function writeTensors(sink: Sink, tensors: readonly TensorInfo[]): Promise<void> {
+async function writeTensors(sink: Sink, tensors: readonly RowTensor[]): Promise<void> {
   await sink.write(headerOf(tensors))
   for (const { source, offset, bytes } of tensors)
     for (let at = 0; at < bytes; at += CHUNK)
@@ -172,7 +174,7 @@ async function writeTensors(sink: Sink, tensors: readonly TensorInfo[]): Promise
 }
 
 /** Size, JSON, and spaces so that the data is aligned. */
-function headerOf(tensors: readonly TensorInfo[]): Uint8Array {
+function headerOf(tensors: readonly RowTensor[]): Uint8Array {
   let end = 0
   const entries = tensors.map(({ name, type, shape, bytes }) => {
     end += bytes

@@ -3,8 +3,8 @@
 
 import type { RouteParams, Tensor } from '../../../src/graph/ops.ts'
 import { mergeExperts } from '../../../src/graph/optimize.ts'
-import { type QuantName, quants } from '../../../src/quant/quants.ts'
-import { blockTypes, plainTypes } from '../bytes.ts'
+import type { WeightType } from '../../../src/quant/packed.ts'
+import { blockColumns, blockTypes, packedTypes, plainTypes, possibleRows } from '../bytes.ts'
 import { type CaseMaker, define, eachTokenCount, type Recorder } from '../case.ts'
 import { range } from '../random.ts'
 
@@ -46,7 +46,7 @@ function ladder(rows: number, columns: number): number[] {
   return range(rows * columns).map(i => (i % columns) / columns)
 }
 
-function spreadCase(name: string, type: QuantName, shape: Shape, spread?: number): CaseMaker {
+function spreadCase(name: string, type: WeightType, shape: Shape, spread?: number): CaseMaker {
   const { experts, used, inner, outer } = shape
   return define(
     `matmulExperts: ${name}, ${type}`,
@@ -63,7 +63,7 @@ function spreadCase(name: string, type: QuantName, shape: Shape, spread?: number
   )
 }
 
-function sumCase(name: string, type: QuantName, shape: Shape, spread?: number): CaseMaker {
+function sumCase(name: string, type: WeightType, shape: Shape, spread?: number): CaseMaker {
   const { experts, used, inner, outer } = shape
   return define(
     `matmulExperts: summed, ${name}, ${type}`,
@@ -77,7 +77,7 @@ function sumCase(name: string, type: QuantName, shape: Shape, spread?: number): 
 }
 
 /** Every head its own rows, perhaps not all of them. */
-function headsCase(type: QuantName, transposed: boolean, inner: number): CaseMaker {
+function headsCase(type: WeightType, transposed: boolean, inner: number): CaseMaker {
   const [heads, stride, first, rows] = [3, 40, 5, 33]
   return define(
     `matmulHeads: ${type}${transposed ? ', transposed' : ''}, ${inner} columns`,
@@ -122,8 +122,8 @@ export const expertCases: readonly CaseMaker[] = [
   ]),
 
   ...plainTypes.flatMap(type => [spreadCase('few', type, few), sumCase('few', type, few)]),
-  ...blockTypes.flatMap(type => {
-    const shape = { ...few, inner: quants[type].elems }
+  ...[...blockTypes, ...packedTypes].flatMap(type => {
+    const shape = { ...few, inner: blockColumns(type), outer: possibleRows(type, few.outer) }
     return [spreadCase('few', type, shape), sumCase('few', type, shape)]
   }),
   ...(['F16', 'Q8_0'] as const).flatMap(type => [
@@ -136,8 +136,8 @@ export const expertCases: readonly CaseMaker[] = [
   spreadCase('one', 'F32', one),
   sumCase('one', 'F32', one),
 
-  ...[...plainTypes, ...blockTypes].flatMap(type =>
-    [false, true].map(transposed => headsCase(type, transposed, 2 * quants[type].elems)),
+  ...[...plainTypes, ...blockTypes, ...packedTypes].flatMap(type =>
+    [false, true].map(transposed => headsCase(type, transposed, 2 * blockColumns(type))),
   ),
   headsCase('F16', false, 67),
   headsCase('F32', true, 67),

@@ -1,13 +1,13 @@
 // Matrix products: every format, odd numbers of rows, several weights at once, and whatever is fused into them.
 import { fuseNorms, fuseResiduals, mergeMatmuls } from '../../../src/graph/optimize.ts'
-import { type QuantName, quants } from '../../../src/quant/quants.ts'
-import { blockTypes, plainTypes } from '../bytes.ts'
+import type { WeightType } from '../../../src/quant/packed.ts'
+import { blockColumns, blockTypes, packedTypes, plainTypes, possibleRows } from '../bytes.ts'
 import { type CaseMaker, define, eachTokenCount } from '../case.ts'
 
 const ODD_ROWS = [1, 3, 33, 127]
 
 /** One input, matrices of one type with odd numbers of rows. */
-function typeCase(type: QuantName, inner: number, misalign = 0): CaseMaker {
+function typeCase(type: WeightType, inner: number, misalign = 0): CaseMaker {
   const place = misalign === 0 ? '' : `, weights ${misalign} bytes off`
   return define(
     `matmul: ${type}, ${inner} columns${place}`,
@@ -15,7 +15,9 @@ function typeCase(type: QuantName, inner: number, misalign = 0): CaseMaker {
     r => {
       const x = r.input(inner)
       return r.join(
-        ODD_ROWS.map((rows, i) => r.g.matmul(x, r.weight(type, [rows, inner], misalign && misalign + i))),
+        ODD_ROWS.map((rows, i) =>
+          r.g.matmul(x, r.weight(type, [possibleRows(type, rows), inner], misalign && misalign + i)),
+        ),
       )
     },
     eachTokenCount,
@@ -23,7 +25,7 @@ function typeCase(type: QuantName, inner: number, misalign = 0): CaseMaker {
 }
 
 /** Types that rotate through the parts of a mixed matmul: neighbours decode differently. */
-const mixed: readonly QuantName[] = [...plainTypes, ...blockTypes]
+const mixed: readonly WeightType[] = [...plainTypes, ...blockTypes, ...packedTypes]
 
 interface Fused {
   readonly norm?: boolean
@@ -32,7 +34,7 @@ interface Fused {
 }
 
 /** `x · Wᵀ`, for each of the types one W, with what is to be fused around it. */
-function mixedCase(name: string, types: readonly QuantName[], fused: Fused): CaseMaker {
+function mixedCase(name: string, types: readonly WeightType[], fused: Fused): CaseMaker {
   const inner = 256
   return define(
     `matmul: ${name}`,
@@ -41,7 +43,7 @@ function mixedCase(name: string, types: readonly QuantName[], fused: Fused): Cas
       const x = r.input(inner)
       const normed = fused.norm ? r.g.rmsNorm(x, r.gain(inner), 1e-5) : x
       const parts = types.map((type, i) => {
-        const rows = 17 + 2 * i
+        const rows = possibleRows(type, 17 + 2 * i)
         const bias = fused.biases && i % 3 !== 1 ? r.weight('F32', [rows], i) : undefined
         // What is to be added has to be there before the product: otherwise the addition stays by itself.
         const residual = fused.residual ? r.input(rows) : undefined
@@ -55,14 +57,15 @@ function mixedCase(name: string, types: readonly QuantName[], fused: Fused): Cas
 }
 
 /** The rows that want logits, then the product: R and not T rows. */
-function rowsCase(type: QuantName): CaseMaker {
+function rowsCase(type: WeightType): CaseMaker {
   return define(
     `matmul: of the wanted rows, ${type}`,
     { passes: [mergeMatmuls, fuseNorms] },
     r => {
       const wanted = r.g.rows(r.input(256))
       const normed = r.g.rmsNorm(wanted, r.gain(256), 1e-6)
-      return r.g.matmul(normed, r.weight(type, [127, 256]), r.weight('F32', [127]))
+      const outer = possibleRows(type, 127)
+      return r.g.matmul(normed, r.weight(type, [outer, 256]), r.weight('F32', [outer]))
     },
     s => {
       const sequence = s.create()
@@ -78,8 +81,12 @@ function rowsCase(type: QuantName): CaseMaker {
 export const matmulCases: readonly CaseMaker[] = [
   ...plainTypes.flatMap(type => [5, 67, 64].map(inner => typeCase(type, inner))),
   ...plainTypes.map(type => typeCase(type, 67, 1)),
-  ...blockTypes.flatMap(type => [1, 3].map(blocks => typeCase(type, blocks * quants[type].elems))),
-  ...blockTypes.map(type => typeCase(type, 2 * quants[type].elems, 1)),
+  ...[...blockTypes, ...packedTypes].flatMap(type => [
+    ...[1, 3].map(blocks => typeCase(type, blocks * blockColumns(type))),
+    typeCase(type, 2 * blockColumns(type), 1),
+  ]),
+  // Rows that do not end where a tile of scales does.
+  ...(['F8_E4M3_128', 'F8_E5M2_128'] as const).map(type => typeCase(type, 203, 1)),
   mixedCase('every type at once', mixed, {}),
   mixedCase('every type, some with a bias', mixed, { biases: true }),
   mixedCase('every type, normed', mixed, { norm: true }),
@@ -117,15 +124,15 @@ export const matmulCases: readonly CaseMaker[] = [
     eachTokenCount,
   ),
   ...(['F32', 'F16'] as const).map(rowsCase),
-  ...blockTypes.map(rowsCase),
+  ...[...blockTypes, ...packedTypes].map(rowsCase),
 ]
 
 /** Shapes of real layers. */
 export const largeMatmulCases: readonly CaseMaker[] = mixed.map(type =>
   define(
-    `matmul: ${type}, 1031 rows of 2048 columns`,
+    `matmul: ${type}, ${possibleRows(type, 1031)} rows of 2048 columns`,
     { maxTokens: 128, maxRows: 128, vocabulary: 64 },
-    r => r.g.matmul(r.input(2048), r.weight(type, [1031, 2048])),
+    r => r.g.matmul(r.input(2048), r.weight(type, [possibleRows(type, 1031), 2048])),
     s => {
       for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
     },
