@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unitCases } from '../test/conformance/cases/all.ts'
 import { cpuRounding } from '../test/conformance/cpu.ts'
-import { buildDriver, run } from '../test/native/driver.ts'
+import { buildDrivers, run } from '../test/native/driver.ts'
 import { exportCases } from '../test/native/export.ts'
 
 const sanitizers = {
@@ -28,14 +28,16 @@ try {
       cpuRounding(level).rounding,
     )
     for (const [name, flags] of Object.entries(sanitizers)) {
-      const driver = join(folder, 'driver')
-      await buildDriver(driver, {
+      const drivers = await buildDrivers({
         compiler: process.env.CXX ?? 'g++',
         arch,
-        level,
+        levels: [level],
+        folder,
         flags: [...flags, '-O1', '-g'],
       })
-      const { stdout, stderr } = await run(driver, [cases, THREADS], { maxBuffer: 2 ** 26 }).catch(error => {
+      const { stdout, stderr } = await run(drivers.get(level)!, [cases, THREADS], {
+        maxBuffer: 2 ** 26,
+      }).catch(error => {
         process.exitCode = 1
         return error as { stdout: string; stderr: string }
       })
