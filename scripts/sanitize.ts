@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unitCases } from '../test/conformance/cases/all.ts'
 import { cpuRounding } from '../test/conformance/cpu.ts'
-import { buildDrivers, run } from '../test/native/driver.ts'
+import { buildDriver, run } from '../test/native/driver.ts'
 import { exportCases } from '../test/native/export.ts'
 
 const sanitizers = {
@@ -28,16 +28,14 @@ try {
       cpuRounding(level).rounding,
     )
     for (const [name, flags] of Object.entries(sanitizers)) {
-      const drivers = await buildDrivers({
+      const driver = join(folder, 'driver')
+      await buildDriver(driver, {
         compiler: process.env.CXX ?? 'g++',
         arch,
-        levels: [level],
-        folder,
+        level,
         flags: [...flags, '-O1', '-g'],
       })
-      const { stdout, stderr } = await run(drivers.get(level)!, [cases, THREADS], {
-        maxBuffer: 2 ** 26,
-      }).catch(error => {
+      const { stdout, stderr } = await run(driver, [cases, THREADS], { maxBuffer: 2 ** 26 }).catch(error => {
         process.exitCode = 1
         return error as { stdout: string; stderr: string }
       })

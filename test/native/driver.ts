@@ -1,8 +1,8 @@
-// Builds replay.cpp, a program that uses the native library as others do.
+// Builds replay.cpp together with the native library, as one program.
 import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { buildNative } from '../../src/ffi/build.ts'
 import { compileFlags } from '../../src/ffi/compiler.ts'
 import { levelsOf } from '../../src/ffi/levels.ts'
 import { nativeSources } from '../../src/ffi/paths.ts'
@@ -12,39 +12,18 @@ export const run = promisify(execFile)
 export interface DriverOptions {
   readonly compiler: string
   readonly arch: 'x64' | 'arm64'
-  readonly levels: readonly string[]
-  /** Folder for what is made. */
-  readonly folder: string
-  /** For the driver, and for libraries that are not built yet. */
+  readonly level: string
   readonly flags: readonly string[]
 }
 
-/** The driver for each level, with the libraries given, or with such as are built of the present sources first. */
-export async function buildDrivers(
-  options: DriverOptions,
-  libraries: ReadonlyMap<string, string> = new Map(),
-): Promise<Map<string, string>> {
-  const { compiler, arch, levels, folder, flags } = options
-  const missing = levels.filter(level => !libraries.has(level))
-  const built = await buildNative({
-    sources: nativeSources,
-    output: folder,
-    levels: missing,
-    arch,
-    flags,
-    env: { ...process.env, CXX: compiler },
-  })
-  const paths = new Map([...libraries, ...built.levels.map(({ level, path }) => [level, path] as const)])
-  const drivers = levels.map(async name => {
-    const level = levelsOf(arch).find(level => level.name === name)!
-    const driver = join(folder, `driver-${arch}-${name}`)
-    const library = paths.get(name)
-    if (library === undefined) throw new Error(built.levels.find(({ level }) => level === name)?.output)
-    const sources = [join(import.meta.dirname, 'replay.cpp'), library]
-    await run(compiler, [...compileFlags('gnu', level, arch), ...flags, ...sources, '-o', driver])
-    return [name, driver] as const
-  })
-  return new Map(await Promise.all(drivers))
+/** Compiles the driver to `output`. */
+export async function buildDriver(output: string, options: DriverOptions): Promise<void> {
+  const level = levelsOf(options.arch).find(({ name }) => name === options.level)!
+  const names = await readdir(nativeSources)
+  const sources = names.filter(name => name.endsWith('.cpp')).map(name => join(nativeSources, name))
+  const driver = join(import.meta.dirname, 'replay.cpp')
+  const flags = [...compileFlags('gnu', level, options.arch), ...options.flags]
+  await run(options.compiler, [...flags, ...sources, driver, '-o', output], { maxBuffer: 2 ** 26 })
 }
 
 /** Whether a program is there. */

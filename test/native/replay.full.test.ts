@@ -4,11 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { builtLevels } from '../../src/ffi/build.ts'
-import { nativeBuilds, nativeSources, platformName } from '../../src/ffi/paths.ts'
-import { sourceHash } from '../../src/ffi/sources.ts'
 import { unitCases } from '../conformance/cases/all.ts'
-import { buildDrivers, has, run } from './driver.ts'
+import { buildDriver, has, run } from './driver.ts'
 import { exportCases } from './export.ts'
 
 /** Every so manieth case: emulators are slow. */
@@ -19,7 +16,7 @@ const machines = [
   {
     arch: 'x64',
     compiler: 'g++',
-    emulator: ['qemu-x86_64'],
+    emulator: 'qemu-x86_64',
     processors: { portable: 'Nehalem', avx2: 'Haswell' },
     /** Nehalem has SSE4.2, and AVX is not all of Haswell's level. */
     best: { Nehalem: 'portable', SandyBridge: 'portable', Haswell: 'avx2' },
@@ -27,8 +24,7 @@ const machines = [
   {
     arch: 'arm64',
     compiler: 'aarch64-linux-gnu-g++',
-    // Where the compiler's package has the libraries of that architecture.
-    emulator: ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'],
+    emulator: 'qemu-aarch64',
     processors: { portable: 'cortex-a72', neon: 'neoverse-n1', 'neon-i8mm': 'max' },
     best: { 'cortex-a72': 'portable', 'neoverse-n1': 'neon', max: 'neon-i8mm' },
   },
@@ -47,43 +43,27 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 for (const { arch, compiler, emulator, processors, best } of machines) {
-  const [program, ...options] = emulator
-  const missing = [(await has(compiler)) ? '' : compiler, (await has(program)) ? '' : program].filter(Boolean)
+  const missing = [(await has(compiler)) ? '' : compiler, (await has(emulator)) ? '' : emulator].filter(
+    Boolean,
+  )
   const title = missing.length > 0 ? `${arch} (needs ${missing.join(' and ')})` : arch
 
   describe.skipIf(missing.length > 0)(title, () => {
-    const levels = Object.keys(processors)
-    let drivers: Map<string, string>
+    const driver = (level: string) => join(folder, `${arch}-${level}`)
     beforeAll(async () => {
-      // This machine's are the ones that are built already.
-      const built = await builtLevels(join(nativeBuilds, platformName(arch)), await sourceHash(nativeSources))
-      drivers = await buildDrivers(
-        { compiler, arch, levels, folder: join(folder, arch), flags: ['-O2'] },
-        built,
-      )
-    }, 600_000)
+      // As a static program, so that no library of the other architecture need be there.
+      for (const level of Object.keys(processors))
+        await buildDriver(driver(level), { compiler, arch, level, flags: ['-static', '-O2'] })
+    }, 300_000)
 
     test.each(Object.entries(processors))('%s on %s', { timeout: 300_000 }, async (level, processor) => {
-      const { stdout } = await run(program, [
-        ...options,
-        '-cpu',
-        processor,
-        drivers.get(level)!,
-        cases,
-        THREADS,
-      ])
+      const { stdout } = await run(emulator, ['-cpu', processor, driver(level), cases, THREADS])
       const count = Math.ceil(unitCases.length / EVERY)
       expect(stdout).toBe(`${level}: replayed ${count} cases, 0 failed\n`)
     })
 
     test.each(Object.entries(best))('%s can run no more than %s', async (processor, level) => {
-      const { stdout } = await run(program, [
-        ...options,
-        '-cpu',
-        processor,
-        drivers.get('portable')!,
-        '--detect',
-      ])
+      const { stdout } = await run(emulator, ['-cpu', processor, driver('portable'), '--detect'])
       expect(stdout.split('\n')[0]).toBe(`best ${level}`)
       const runnable = stdout.split('\n').filter(line => line.endsWith(' 1'))
       expect(runnable.at(-1)).toBe(`${level} 1`)
