@@ -4,9 +4,9 @@ import { nativeLibrary, openNativeLibrary, usualPlaces } from '../../src/ffi/lib
 import { largeCases, unitCases } from './cases/all.ts'
 import { cpuRounding } from './cpu.ts'
 import { naive } from './naive.ts'
-import { conformance, type Oracle } from './suite.ts'
+import { conformance, remembered } from './suite.ts'
 
-const oracle: Oracle = async c => naive(c)
+const oracle = remembered(async c => naive(c))
 const best = await nativeLibrary()
 const places = await usualPlaces()
 

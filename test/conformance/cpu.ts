@@ -1,9 +1,17 @@
 // What the CPU backend rounds at each level, and the oracle that does the same.
-import { bf16Rounding, blockRounding } from './limits.ts'
+import { bf16Rounding, blockRounding, type InputRounding } from './limits.ts'
 import { naive } from './naive.ts'
-import type { ConformanceOptions } from './suite.ts'
+import { type ConformanceOptions, remembered } from './suite.ts'
 
-export function cpuRounding(level: string): NonNullable<ConformanceOptions['rounded']> {
-  const rounding = level === 'avx512bf16' ? bf16Rounding : blockRounding
-  return { rounding, oracle: async c => naive(c, { rounding }) }
+type Rounded = NonNullable<ConformanceOptions['rounded']>
+
+const roundedBy = (rounding: InputRounding): Rounded => ({
+  rounding,
+  oracle: remembered(async c => naive(c, { rounding })),
+})
+const byBlocks = roundedBy(blockRounding)
+const toBf16 = roundedBy(bf16Rounding)
+
+export function cpuRounding(level: string): Rounded {
+  return level === 'avx512bf16' ? toBf16 : byBlocks
 }

@@ -33,6 +33,16 @@ export function backendOracle(open: OpenBackend): Oracle {
   }
 }
 
+/** An oracle that is asked once for each case, for suites that differ only in the backend. */
+export function remembered(oracle: Oracle): Oracle {
+  const answers = new Map<string, ReturnType<Oracle>>()
+  return c => {
+    const answer = answers.get(c.name) ?? oracle(c)
+    answers.set(c.name, answer)
+    return answer
+  }
+}
+
 /** Milliseconds for a case: the slowest takes a few seconds where nothing else runs. */
 const TIMEOUT = 60_000
 
