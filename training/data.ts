@@ -1,39 +1,45 @@
-// Writes what the training script reads: windows of token ids (two bytes each) of stories and conversations that are made up on
-// the way, a percentage for each token of how much its loss counts (one byte each), and the tokenizer. That is the shipped
-// model's, so that what is told anew is told in the same pieces.
+// Writes what the training script reads: texts of each subject that are made up on the way, as token ids (two bytes each), a
+// percentage for each token of how much its loss counts (one byte each) and the lengths of the texts (two bytes each), and the
+// tokenizer. That is the shipped model's, so that what is told anew is told in the same pieces.
 //
-//   npx tsx training/data.ts [--tokens 24000000] [--stories-only] [--out training/build] [--new-tokenizer]
+//   npx tsx training/data.ts [--texts 50000] [--subjects edits,sums] [--out training/build] [--new-tokenizer]
 
 import { once } from 'node:events'
-import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  createWriteStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  type WriteStream,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { SingleBar } from 'cli-progress'
 import { builtinModel } from '../src/api/builtin.ts'
 import { openModelFile } from '../src/api/open.ts'
 import type { WritableValue } from '../src/formats/gguf.ts'
 import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
 import { Random } from '../test/fixtures/random.ts'
-import { encodedStory, sample } from './conversation.ts'
-import { Packer } from './pack.ts'
+import { type Subject, sample, subjects } from './conversation.ts'
 import { story } from './stories.ts'
-import { END_OF_TEXT, trainTokenizer } from './tokenizer.ts'
+import { trainTokenizer } from './tokenizer.ts'
 
 const { values } = parseArgs({
   options: {
-    tokens: { type: 'string', default: '24000000' },
+    texts: { type: 'string', default: '50000' },
+    subjects: { type: 'string', default: subjects.join() },
     out: { type: 'string', default: join(import.meta.dirname, 'build') },
-    'stories-only': { type: 'boolean', default: false },
     'new-tokenizer': { type: 'boolean', default: false },
   },
 })
 /** Of the texts; those to judge by have another. */
 const SEEDS = { tokenizer: 1, train: 2, valid: 3 }
-/** The model's context, and the token after it. */
-const WINDOW = 513
+/** Tokens of the model's context, and the one after it; the end of a longer text is left out. */
+const LONGEST = 513
 /** Stories that the pieces are learnt from: about three times as much text as there is of code. */
 const SAMPLE = 1_500
-const VALID_TOKENS = 200_000
+/** Texts to judge by, of each subject. */
+const VALID_TEXTS = 300
 
 mkdirSync(values.out, { recursive: true })
 const metadata = values['new-tokenizer'] ? trainTokenizer(sampleTexts()) : await shippedTokenizer()
@@ -44,8 +50,10 @@ writeFileSync(
     ArrayBuffer.isView(value) ? Array.from(value as Int32Array) : value,
   ),
 )
-await writeTokens('valid', VALID_TOKENS)
-await writeTokens('train', Number(values.tokens))
+for (const subject of values.subjects.split(',') as Subject[]) {
+  await writeTexts('valid', subject, VALID_TEXTS)
+  await writeTexts('train', subject, Number(values.texts))
+}
 
 async function shippedTokenizer(): Promise<Record<string, WritableValue>> {
   const file = await openModelFile(builtinModel.location)
@@ -65,27 +73,26 @@ function* sampleTexts(): Generator<string> {
   }
 }
 
-async function writeTokens(name: 'train' | 'valid', count: number): Promise<void> {
+/** `valid`: of what is kept for judging. */
+async function writeTexts(name: 'train' | 'valid', subject: Subject, count: number): Promise<void> {
   const random = new Random(SEEDS[name])
-  const [endOfText] = tokenizer.encode(END_OF_TEXT, { special: true })
-  const packer = new Packer(WINDOW, endOfText!)
-  const out = createWriteStream(join(values.out, `${name}.bin`))
-  const weightsOut = createWriteStream(join(values.out, `${name}.weights`))
-  const bar = new SingleBar({ format: `${name} {bar} {value}/{total} tokens`, clearOnComplete: true })
-  if (process.stderr.isTTY) bar.start(count, 0)
-  const next = () =>
-    values['stories-only'] ? encodedStory(story(random), tokenizer) : sample(random, tokenizer)
-  for (let written = 0; written < count; ) {
-    for (const { ids, weights } of packer.add(next())) {
-      if (!weightsOut.write(Uint8Array.from(weights))) await once(weightsOut, 'drain')
-      if (!out.write(new Uint8Array(Uint16Array.from(ids).buffer))) await once(out, 'drain')
-      written += ids.length
-      bar.update(written)
-    }
+  const folder = join(values.out, name)
+  mkdirSync(folder, { recursive: true })
+  const open = (suffix: string) => createWriteStream(join(folder, `${subject}.${suffix}`))
+  const [tokens, weights, lengths] = [open('tokens'), open('weights'), open('lengths')]
+  const write = async (stream: WriteStream, bytes: Uint8Array | Uint16Array) => {
+    const part = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (!stream.write(part)) await once(stream, 'drain')
   }
-  for (const stream of [out, weightsOut]) {
+  for (let i = 0; i < count; i++) {
+    const made = sample(subject, random, tokenizer, name === 'valid')
+    const ids = made.ids.slice(0, LONGEST)
+    await write(tokens, Uint16Array.from(ids))
+    await write(weights, Uint8Array.from(made.weights.slice(0, LONGEST)))
+    await write(lengths, Uint16Array.of(ids.length))
+  }
+  for (const stream of [tokens, weights, lengths]) {
     stream.end()
     await once(stream, 'finish')
   }
-  bar.stop()
 }

@@ -1,8 +1,10 @@
 // How well the model answers conversations that it has not seen: greedy, judged by what the generator says is right.
+
+import { instructions } from '../src/code/instructions.ts'
 import type { Model } from '../src/index.ts'
 import { Random } from '../test/fixtures/random.ts'
 import { applied } from './chat/block.ts'
-import { codingSystem, fileMessage } from './chat/coding.ts'
+import { ownMessage } from './chat/coding.ts'
 import { edit } from './chat/edits.ts'
 import { sum } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
@@ -72,8 +74,8 @@ function editCase(random: Random): Case {
   const made = edit(random, true)
   return {
     kind: made.kind,
-    system: codingSystem(random),
-    question: fileMessage(made, random),
+    system: instructions.search,
+    question: ownMessage(made, random),
     judge: reply => {
       const file = applied(reply, made.path, made.before)
       return {

@@ -14,7 +14,7 @@ describe.each([false, true])('edits, unseen: %s', unseen => {
   const edits = Array.from({ length: 1000 }, () => edit(random, unseen))
 
   it('are of every kind and language', () => {
-    expect(new Set(edits.map(({ kind }) => kind)).size).toBe(7)
+    expect(new Set(edits.map(({ kind }) => kind)).size).toBe(6)
     expect(new Set(edits.map(({ language }) => language))).toEqual(new Set(['ts', 'js', 'python']))
   })
 
@@ -80,5 +80,5 @@ it('the instructions of coding mode are many, and sometimes none', () => {
   const random = new Random(8)
   const systems = new Set(Array.from({ length: 300 }, () => codingSystem(random)))
   expect(systems.has(undefined)).toBe(true)
-  expect(systems.size).toBeGreaterThan(100)
+  expect(systems.size).toBeGreaterThan(20)
 })
