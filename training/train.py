@@ -1,6 +1,6 @@
 """Trains the built-in model: a small LLaMA on the texts that data.ts wrote, each in a row of its own.
 
-    /usr/bin/python3 training/train.py [--steps 2500] [--shares sums=42,edits=22,...] [--start] [--threads 2]
+    /usr/bin/python3 training/train.py [--steps 2500] [--shares sums=44,edits=12,...] [--start] [--threads 2]
 
 Goes on from the last checkpoint (written every 20 steps and at the end into training/build); without one it begins with random
 weights, or with --start with those that import.ts or an earlier run left in training/build. The same seed draws the same texts
@@ -271,7 +271,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=4096, help="tokens a step")
-    parser.add_argument("--shares", default="stories=8,sums=42,edits=24,tales=5,talk=21", help="of the texts")
+    parser.add_argument("--shares", default="stories=8,sums=44,edits=12,tales=4,talk=26", help="of the texts")
     parser.add_argument("--rate", type=float, default=0.012, help="of Muon, for the matrices of the blocks")
     parser.add_argument("--adam-rate", type=float, default=2e-3, help="of AdamW, for all else")
     parser.add_argument("--seed", type=int, default=1)
