@@ -9,6 +9,7 @@ import { sum, sumTooLarge } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
 import { talk } from './chat/talk.ts'
 import { pick } from './grammar.ts'
+import type { Sample } from './pack.ts'
 import { story } from './stories.ts'
 import { END_OF_TEXT } from './tokenizer.ts'
 
@@ -17,12 +18,6 @@ export interface Message {
   readonly content: string
   /** How much of its loss counts, in percent. */
   readonly weight: number
-}
-
-/** Token ids of one text, and for each how much its loss counts, in percent. */
-export interface Sample {
-  readonly ids: number[]
-  readonly weights: number[]
 }
 
 const WEIGHT = { story: 60, reply: 100, tale: 60 }

@@ -1,59 +1,55 @@
-// Writes what the training script reads: texts of each subject that are made up on the way, as token ids (two bytes each), a
-// percentage for each token of how much its loss counts (one byte each) and the lengths of the texts (two bytes each), and the
-// tokenizer. That is the shipped model's, so that what is told anew is told in the same pieces.
+// Writes what train.py reads: for each subject a file of texts to train on and one to judge by, made up on the way, as words of 16
+// bits (see pack.ts), compressed block by block; and the tokenizer. That is the shipped model's, so that what is told anew is told
+// in the same pieces. However many threads there are, the texts are the same.
 //
-//   npx tsx training/data.ts [--texts 50000] [--subjects edits,sums] [--out training/build] [--new-tokenizer]
+//   npx tsx training/data.ts [--texts stories=90000,sums=250000] [--threads 2] [--out training/build] [--new-tokenizer]
 
-import { once } from 'node:events'
-import {
-  createWriteStream,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  type WriteStream,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { builtinModel } from '../src/api/builtin.ts'
 import { openModelFile } from '../src/api/open.ts'
 import type { WritableValue } from '../src/formats/gguf.ts'
-import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
 import { Random } from '../test/fixtures/random.ts'
-import { type Subject, sample, subjects } from './conversation.ts'
+import { type Subject, subjects } from './conversation.ts'
+import { type Split, seeds, splits } from './numbers.ts'
+import { made } from './pool.ts'
 import { story } from './stories.ts'
-import { trainTokenizer } from './tokenizer.ts'
+import { blocksOf } from './texts.ts'
+import { trainTokenizer, writeTokenizer } from './tokenizer.ts'
 
 const { values } = parseArgs({
   options: {
-    texts: { type: 'string', default: '50000' },
-    subjects: { type: 'string', default: subjects.join() },
+    texts: { type: 'string', default: 'stories=90000,sums=250000,edits=80000,tales=40000,talk=60000' },
+    threads: { type: 'string', default: String(availableParallelism()) },
     out: { type: 'string', default: join(import.meta.dirname, 'build') },
     'new-tokenizer': { type: 'boolean', default: false },
   },
 })
-/** Of the texts; those to judge by have another. */
-const SEEDS = { tokenizer: 1, train: 2, valid: 3 }
-/** Tokens of the model's context, and the one after it; the end of a longer text is left out. */
-const LONGEST = 513
 /** Stories that the pieces are learnt from: about three times as much text as there is of code. */
 const SAMPLE = 1_500
 /** Texts to judge by, of each subject. */
 const VALID_TEXTS = 300
 
+const began = performance.now()
+const counts = values.texts.split(',').map(part => {
+  const [subject, count] = part.split('=') as [Subject, string]
+  if (!subjects.includes(subject) || !(Number(count) > 0))
+    throw new Error(`--texts: expected for example sums=1000, of ${subjects.join(', ')}; found ${part}`)
+  return { subject, count: Number(count) }
+})
 mkdirSync(values.out, { recursive: true })
-const metadata = values['new-tokenizer'] ? trainTokenizer(sampleTexts()) : await shippedTokenizer()
-const tokenizer = tokenizerFromGguf(new Map(Object.entries(metadata)), 'the tokenizer')
-writeFileSync(
-  join(values.out, 'tokenizer.json'),
-  JSON.stringify(metadata, (_, value) =>
-    ArrayBuffer.isView(value) ? Array.from(value as Int32Array) : value,
-  ),
-)
-for (const subject of values.subjects.split(',') as Subject[]) {
-  await writeTexts('valid', subject, VALID_TEXTS)
-  await writeTexts('train', subject, Number(values.texts))
-}
+writeTokenizer(values.out, values['new-tokenizer'] ? trainTokenizer(sampleTexts()) : await shippedTokenizer())
+const blocks = counts.flatMap(({ subject, count }) => [
+  ...blocksOf('valid', subject, VALID_TEXTS),
+  ...blocksOf('train', subject, count),
+])
+const results = await made(blocks, Number(values.threads), values.out)
+for (const { subject } of counts) for (const split of splits) write(split, subject)
+const total = results.reduce((sum, { tokens }) => sum + tokens, 0)
+const seconds = (performance.now() - began) / 1000
+console.log(`${written(total)} tokens in ${seconds.toFixed(0)} s, ${written(total / seconds)} a second`)
 
 async function shippedTokenizer(): Promise<Record<string, WritableValue>> {
   const file = await openModelFile(builtinModel.location)
@@ -64,7 +60,7 @@ async function shippedTokenizer(): Promise<Record<string, WritableValue>> {
 
 /** Stories, and this project's own code and manuals: the pieces are to suit edits and answers as well. */
 function* sampleTexts(): Generator<string> {
-  const random = new Random(SEEDS.tokenizer)
+  const random = new Random(seeds.tokenizer)
   for (let i = 0; i < SAMPLE; i++) yield story(random)
   for (const folder of ['src', 'docs']) {
     const path = join(import.meta.dirname, '..', folder)
@@ -73,26 +69,19 @@ function* sampleTexts(): Generator<string> {
   }
 }
 
-/** `valid`: of what is kept for judging. */
-async function writeTexts(name: 'train' | 'valid', subject: Subject, count: number): Promise<void> {
-  const random = new Random(SEEDS[name])
-  const folder = join(values.out, name)
+/** Compressed blocks after one another can be read as one. */
+function write(split: Split, subject: Subject): void {
+  const indices = [...blocks.keys()].filter(i => blocks[i]!.split === split && blocks[i]!.subject === subject)
+  const texts = indices.reduce((sum, i) => sum + blocks[i]!.count, 0)
+  const tokens = indices.reduce((sum, i) => sum + results[i]!.tokens, 0)
+  const bytes = Buffer.concat(indices.map(i => results[i]!.compressed))
+  const folder = join(values.out, split)
   mkdirSync(folder, { recursive: true })
-  const open = (suffix: string) => createWriteStream(join(folder, `${subject}.${suffix}`))
-  const [tokens, weights, lengths] = [open('tokens'), open('weights'), open('lengths')]
-  const write = async (stream: WriteStream, bytes: Uint8Array | Uint16Array) => {
-    const part = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (!stream.write(part)) await once(stream, 'drain')
-  }
-  for (let i = 0; i < count; i++) {
-    const made = sample(subject, random, tokenizer, name === 'valid')
-    const ids = made.ids.slice(0, LONGEST)
-    await write(tokens, Uint16Array.from(ids))
-    await write(weights, Uint8Array.from(made.weights.slice(0, LONGEST)))
-    await write(lengths, Uint16Array.of(ids.length))
-  }
-  for (const stream of [tokens, weights, lengths]) {
-    stream.end()
-    await once(stream, 'finish')
-  }
+  writeFileSync(join(folder, `${subject}.gz`), bytes)
+  const megabytes = (bytes.length / 1e6).toFixed(1)
+  console.log(`${split} ${subject}: ${written(texts)} texts, ${written(tokens)} tokens, ${megabytes} MB`)
+}
+
+function written(count: number): string {
+  return Math.round(count).toLocaleString('en')
 }

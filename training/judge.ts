@@ -10,6 +10,7 @@ import { sum } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
 import { talk } from './chat/talk.ts'
 import { thoughtful } from './conversation.ts'
+import { seeds } from './numbers.ts'
 
 /** One question, what came of it, and what was seen to be right about it. */
 export interface Judged {
@@ -27,8 +28,6 @@ interface Case {
   readonly judge: (reply: string) => Record<string, boolean>
 }
 
-/** Of the unseen cases; those of the training have others. */
-const SEED = 5
 /** Generations at once. */
 const AT_ONCE = 8
 
@@ -37,7 +36,7 @@ export type Subject = keyof typeof subjects
 
 /** `count` unseen cases of one subject, the same ones always. */
 export async function judge(model: Model, subject: Subject, count: number): Promise<Judged[]> {
-  const random = new Random(SEED)
+  const random = new Random(seeds.cases)
   const cases: Case[] = Array.from({ length: count }, () => subjects[subject](random))
   const judged: Judged[] = []
   while (judged.length < count) {
