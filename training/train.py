@@ -42,8 +42,8 @@ SHARES = "stories=35,sums=18,edits=28,tales=7,talk=12"
 # Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy and processors waiting for memory.
 BATCH = {"cpu": 4096, "cuda": 65_536}
 AT_ONCE = {"cpu": 1024, "cuda": 32_768}
-# Unseen texts to judge by, of each subject.
-JUDGED = {"cpu": 64, "cuda": 300}
+# Tokens of unseen texts to judge by, of each subject.
+JUDGED = {"cpu": 4096, "cuda": 131_072}
 # Seconds from one checkpoint to the next, and from one line of output to the next.
 SAVE_EVERY, PRINT_EVERY = 60, 10
 
@@ -203,10 +203,10 @@ class Texts:
         # Tokens of a text, on average.
         self.means = torch.tensor([len(part) for part in parts]) / self.counts
 
-    def first(self, i, most):
-        """The first ones of the subject at `i`."""
-        begin = self.ends[i] - self.counts[i]
-        return torch.arange(begin, min(begin + most, self.ends[i]))
+    def first(self, i, tokens):
+        """The first ones of the subject at `i`, with together some `tokens`."""
+        begin, count = self.ends[i] - self.counts[i], torch.round(tokens / self.means[i]).long()
+        return torch.arange(begin, torch.minimum(begin + count, self.ends[i]))
 
     def drawn(self, shares, tokens, seed):
         """Texts with together some `tokens`, of which each subject has its share; the same ones for the same seed."""
