@@ -334,7 +334,7 @@ def options():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="on processors")
     parser.add_argument("--bf16", action="store_true", help="where the processor computes with bfloat16; a card always does")
-    parser.add_argument("--compile", action="store_true", help="the blocks, where there is a compiler for it")
+    parser.add_argument("--compile", action="store_true", help="the blocks, for a card")
     parser.add_argument("--start", action="store_true", help="with the weights in --out")
     parser.add_argument("--data", type=Path, default=BUILD)
     parser.add_argument("--out", type=Path, default=BUILD)
