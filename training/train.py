@@ -3,12 +3,12 @@
     python3 training/train.py --minutes 6 [--device cuda] [--compile] [--out training/build]
     python3 training/train.py --steps 3 --device cpu            # whether everything works
 
-Needs PyTorch (1.13 or later) and nothing else. Goes on from the last checkpoint in --out, which is written every minute and at
-the end, with log.csv and the weights: weights.bin (float32, tensor after tensor) and weights.json, which export.ts makes a GGUF
-file of. Without a checkpoint it begins with random weights, or with --start with those in --out, which import.ts or an earlier run left
-there. The rate rises, stays and falls with the share of the --minutes that are over, the minutes of earlier parts of the run
-included, or of the --steps; so either can be changed on the way. With --minutes a run ends in time, its last judgement included. The same seed
-draws the same texts for the same step.
+Needs PyTorch (1.13 or later) and nothing else. Goes on from the last checkpoint in --out, which is written every minute and
+at the end, with log.csv and the weights: weights.bin (float32, tensor after tensor) and weights.json, which export.ts makes a
+GGUF file of. Without a checkpoint it begins with random weights, or with --start with those in --out, which import.ts or an
+earlier run left there. The rate rises, stays and falls with the share of the --minutes that are over, the minutes of earlier
+parts of the run included, or of the --steps; so either can be changed on the way. With --minutes a run ends in time, its last
+judgement included. The same seed draws the same texts for the same step.
 """
 
 import argparse
@@ -39,7 +39,8 @@ ROPE_BASE = 10_000.0
 EPS = 1e-5
 # Of the tokens; about the shares of what counts are stories 39 %, sums 22 %, edits 22 %, tales 6 %, talk 11 %.
 SHARES = "stories=35,sums=18,edits=28,tales=7,talk=12"
-# Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy and processors waiting for memory.
+# Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy, but has processors
+# wait for memory.
 BATCH = {"cpu": 4096, "cuda": 65_536}
 AT_ONCE = {"cpu": 1024, "cuda": 32_768}
 # Tokens of unseen texts to judge by, of each subject.
@@ -65,7 +66,7 @@ def rotate(x, cosines, sines):
 
 
 def attention(q, k, v):
-    """What each position sees of itself and of those before it; all are [batch, heads, tokens, head dim], with fewer heads of k and v."""
+    """Causal; all are [batch, heads, tokens, head dim], k and v with fewer heads."""
     batch, heads, tokens, dim = q.shape
     shared = heads // k.shape[1]
     if hasattr(F, "scaled_dot_product_attention"):
