@@ -3,12 +3,13 @@
 
 import type { Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import type { Random } from '../test/fixtures/random.ts'
-import { codingSystem, fileMessage } from './chat/coding.ts'
-import { edit } from './chat/edits.ts'
+import { codingSystem, fileMessage, mention } from './chat/coding.ts'
+import { edits } from './chat/edits.ts'
 import { sum, sumTooLarge } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
 import { talk } from './chat/talk.ts'
 import { pick } from './grammar.ts'
+import type { Sample } from './pack.ts'
 import { story } from './stories.ts'
 import { END_OF_TEXT } from './tokenizer.ts'
 
@@ -17,12 +18,6 @@ export interface Message {
   readonly content: string
   /** How much of its loss counts, in percent. */
   readonly weight: number
-}
-
-/** Token ids of one text, and for each how much its loss counts, in percent. */
-export interface Sample {
-  readonly ids: number[]
-  readonly weights: number[]
 }
 
 const WEIGHT = { story: 60, reply: 100, tale: 60 }
@@ -38,39 +33,42 @@ const systems = [
   'Talk like a pirate.',
 ]
 
-/** One text of the mixture. */
-export function sample(random: Random, tokenizer: Tokenizer): Sample {
-  const kind = random.below(100)
-  return kind < SHARES.story
+/** What texts are of, each kind in a file of its own, so that the training may mix them as it likes. */
+export const subjects = ['stories', 'sums', 'edits', 'tales', 'talk'] as const
+export type Subject = (typeof subjects)[number]
+
+/** A text of what is kept for judging, or is not. */
+export function sample(subject: Subject, random: Random, tokenizer: Tokenizer, unseen: boolean): Sample {
+  return subject === 'stories'
     ? encodedStory(story(random), tokenizer)
-    : encodedConversation(conversation(random), tokenizer)
+    : encodedConversation(conversation(subject, random, unseen), tokenizer)
 }
 
-/** Percent of the texts that are stories; of the conversations, those of each kind. */
-const SHARES = { story: 14, edit: 36, sum: 36, tale: 9 }
-
-/** A conversation of one turn to three, without anything that is kept for judging. */
-export function conversation(random: Random): Message[] {
-  const kind = random.below(100)
-  if (kind < SHARES.edit) return editTurn(random)
-  const turns = random.below(10) < 6 ? 1 : 2 + random.below(2)
-  const kindOfSystem = random.below(10)
+/** A conversation that ends with its subject; few have other turns before it. */
+export function conversation(
+  subject: Exclude<Subject, 'stories'>,
+  random: Random,
+  unseen: boolean,
+): Message[] {
+  if (subject === 'edits') return editTurns(random, unseen)
+  const kindOfSystem = random.below(40)
   const system =
-    kindOfSystem < 2 ? pick(systems, random) : kindOfSystem < 3 ? codingSystem(random) : undefined
+    kindOfSystem < 4 ? pick(systems, random) : kindOfSystem < 5 ? codingSystem(random) : undefined
   const messages: Message[] = system === undefined ? [] : [prompt('system', system)]
-  for (let turn = 1; turn <= turns; turn++) {
-    const last = turn === turns
-    const kind = SHARES.edit + random.below(100 - SHARES.edit)
-    if (kind < SHARES.edit + SHARES.sum) messages.push(...sumTurn(random, last))
-    else if (kind < SHARES.edit + SHARES.sum + SHARES.tale && last) {
-      const { question, story } = tale(random, false)
-      messages.push(prompt('user', question), { role: 'assistant', content: story, weight: WEIGHT.tale })
-    } else {
-      const { question, answer } = talk(random, false)
-      messages.push(prompt('user', question), reply(answer))
-    }
+  if (random.below(10) === 0)
+    messages.push(...(random.below(3) === 0 ? sumTurn(random, false, unseen) : talkTurn(random, unseen)))
+  if (subject === 'sums') messages.push(...sumTurn(random, true, unseen))
+  else if (subject === 'talk') messages.push(...talkTurn(random, unseen))
+  else {
+    const { question, story } = tale(random, unseen)
+    messages.push(prompt('user', question), { role: 'assistant', content: story, weight: WEIGHT.tale })
   }
   return messages
+}
+
+function talkTurn(random: Random, unseen: boolean): Message[] {
+  const { question, answer } = talk(random, unseen)
+  return [prompt('user', question), reply(answer)]
 }
 
 function prompt(role: 'system' | 'user', content: string): Message {
@@ -87,25 +85,27 @@ export function thoughtful(trace: string, answer: string): string {
 }
 
 /** Earlier replies stand without their trace, as chats keep them. */
-function sumTurn(random: Random, last: boolean): Message[] {
-  if (random.below(25) === 0) {
+function sumTurn(random: Random, last: boolean, unseen: boolean): Message[] {
+  if (random.below(40) === 0) {
     const { question, answer } = sumTooLarge(random)
     return [prompt('user', question), reply(answer)]
   }
-  const { question, trace, answer } = sum(random, false)
+  const { question, trace, answer } = sum(random, unseen)
   return [
     prompt('user', question),
     last ? reply(thoughtful(trace, answer)) : { role: 'assistant', content: answer, weight: 0 },
   ]
 }
 
-function editTurn(random: Random): Message[] {
-  const made = edit(random, false)
+/** One request, as when it is judged, or several of the same file, which stands in the first message alone. */
+function editTurns(random: Random, unseen: boolean): Message[] {
+  const [first, ...others] = edits(random, unseen, unseen || random.below(3) === 0 ? 1 : 3)
   const system = codingSystem(random)
   return [
     ...(system === undefined ? [] : [prompt('system', system)]),
-    prompt('user', fileMessage(made, random)),
-    reply(made.block),
+    prompt('user', fileMessage(first!, random)),
+    reply(first!.block),
+    ...others.flatMap(made => [prompt('user', mention(made, random)), reply(made.block)]),
   ]
 }
 

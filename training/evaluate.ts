@@ -7,6 +7,7 @@ import { logProbability } from '../src/api/perplexity.ts'
 import { builtinModel, loadModel, type Model } from '../src/index.ts'
 import { Random } from '../test/fixtures/random.ts'
 import { type Judged, judge, type Subject, subjects } from './judge.ts'
+import { seeds } from './numbers.ts'
 import { story } from './stories.ts'
 
 const { values, positionals } = parseArgs({
@@ -20,8 +21,6 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-/** Of the unseen stories; those of the training have others. */
-const SEED = 4
 const PROMPT = 'Once upon a time'
 const AT_ONCE = 8
 
@@ -29,7 +28,7 @@ const count = Number(values.stories)
 const model = await loadModel(positionals[0] ?? builtinModel.name, {
   backend: values.backend as 'auto' | 'cpu' | 'reference',
 })
-const random = new Random(SEED)
+const random = new Random(seeds.stories)
 const unseen = Array.from({ length: count }, () => story(random))
 const told: { text: string; finish: string }[] = []
 while (told.length < count) {

@@ -1,26 +1,27 @@
-// Makes a model file of what train.py leaves in training/build: matrices in Q8_0, norms in F32.
+// Makes a model file of what train.py leaves: matrices in Q8_0, norms in F32.
 //
-//   npx tsx training/export.ts [--out models/torchless-tiny.gguf] [--type Q8_0]
+//   npx tsx training/export.ts [--from training/build] [--out models/torchless-tiny.gguf] [--type Q8_0]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { f32, ggufBytes, type WritableTensor, type WritableValue } from '../src/formats/gguf.ts'
 import { type EncodableName, encodeRows } from '../src/quant/encode.ts'
+import { readTokenizerKeys } from './tokenizer.ts'
 
 interface Manifest {
   readonly config: Readonly<Record<'dim' | 'layers' | 'heads' | 'kv_heads' | 'hidden' | 'context', number>>
   readonly tensors: readonly { readonly name: string; readonly shape: number[]; readonly offset: number }[]
 }
 
-const build = join(import.meta.dirname, 'build')
 const { values } = parseArgs({
   options: {
+    from: { type: 'string', default: join(import.meta.dirname, 'build') },
     type: { type: 'string', default: 'Q8_0' },
     out: { type: 'string', default: join(import.meta.dirname, '../models/torchless-tiny.gguf') },
   },
 })
-const { config, tensors } = JSON.parse(readFileSync(join(build, 'weights.json'), 'utf8')) as Manifest
-const weights = readFileSync(join(build, 'weights.bin'))
+const { config, tensors } = JSON.parse(readFileSync(join(values.from, 'weights.json'), 'utf8')) as Manifest
+const weights = readFileSync(join(values.from, 'weights.bin'))
 
 const metadata: Record<string, WritableValue> = {
   'general.architecture': 'llama',
@@ -35,16 +36,11 @@ const metadata: Record<string, WritableValue> = {
   'llama.attention.layer_norm_rms_epsilon': f32(1e-5),
   'llama.rope.dimension_count': config.dim / config.heads,
   'llama.rope.freq_base': f32(10_000),
-  ...tokenizerKeys(),
+  ...readTokenizerKeys(values.from),
 }
 mkdirSync(dirname(values.out), { recursive: true })
 writeFileSync(values.out, await ggufBytes({ metadata, tensors: tensors.map(encoded) }))
 console.log(values.out)
-
-function tokenizerKeys(): Record<string, WritableValue> {
-  const keys = JSON.parse(readFileSync(join(build, 'tokenizer.json'), 'utf8'))
-  return { ...keys, 'tokenizer.ggml.token_type': Int32Array.from(keys['tokenizer.ggml.token_type']) }
-}
 
 function encoded({ name, shape, offset }: Manifest['tensors'][number]): WritableTensor {
   const count = shape.reduce((product, size) => product * size, 1)

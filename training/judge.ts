@@ -1,13 +1,16 @@
 // How well the model answers conversations that it has not seen: greedy, judged by what the generator says is right.
+
+import { instructions } from '../src/code/instructions.ts'
 import type { Model } from '../src/index.ts'
 import { Random } from '../test/fixtures/random.ts'
 import { applied } from './chat/block.ts'
-import { codingSystem, fileMessage } from './chat/coding.ts'
+import { ownMessage } from './chat/coding.ts'
 import { edit } from './chat/edits.ts'
 import { sum } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
 import { talk } from './chat/talk.ts'
 import { thoughtful } from './conversation.ts'
+import { seeds } from './numbers.ts'
 
 /** One question, what came of it, and what was seen to be right about it. */
 export interface Judged {
@@ -25,8 +28,6 @@ interface Case {
   readonly judge: (reply: string) => Record<string, boolean>
 }
 
-/** Of the unseen cases; those of the training have others. */
-const SEED = 5
 /** Generations at once. */
 const AT_ONCE = 8
 
@@ -35,7 +36,7 @@ export type Subject = keyof typeof subjects
 
 /** `count` unseen cases of one subject, the same ones always. */
 export async function judge(model: Model, subject: Subject, count: number): Promise<Judged[]> {
-  const random = new Random(SEED)
+  const random = new Random(seeds.cases)
   const cases: Case[] = Array.from({ length: count }, () => subjects[subject](random))
   const judged: Judged[] = []
   while (judged.length < count) {
@@ -72,8 +73,8 @@ function editCase(random: Random): Case {
   const made = edit(random, true)
   return {
     kind: made.kind,
-    system: codingSystem(random),
-    question: fileMessage(made, random),
+    system: instructions.search,
+    question: ownMessage(made, random),
     judge: reply => {
       const file = applied(reply, made.path, made.before)
       return {

@@ -1,39 +1,24 @@
-// Windows of one length from texts of many lengths: each text goes whole into a window with room for it.
-import type { Sample } from './conversation.ts'
+// Texts as train.py reads them: 16 bits a token. The lower 11 are its id, the upper 5 a twentieth of how much its loss counts,
+// in percent. Every text begins with the token that ends texts, without a weight; so nothing else says where one ends.
+import { END_OF_TEXT, VOCABULARY } from './tokenizer.ts'
 
-/** Windows that are filled at the same time. */
-const OPEN = 24
+/** Token ids of one text, and for each how much its loss counts, in percent. */
+export interface Sample {
+  readonly ids: readonly number[]
+  readonly weights: readonly number[]
+}
 
-/** Packs samples into windows of `length` ids, filled up with `padding` of weight 0. Cuts only what is longer than a window. */
-export class Packer {
-  #open: Sample[] = []
+const ID_BITS = 11
+const PERCENT = 5
 
-  constructor(
-    readonly length: number,
-    readonly padding: number,
-  ) {}
-
-  /** The windows that are full with this sample. */
-  add(sample: Sample): Sample[] {
-    const ids = sample.ids.slice(0, this.length)
-    const fits = this.#open.filter(window => window.ids.length + ids.length <= this.length)
-    // The fullest of those, so that little is left over.
-    const [best] = fits.sort((a, b) => b.ids.length - a.ids.length)
-    const window = best ?? { ids: [], weights: [] }
-    if (best === undefined) this.#open.push(window)
-    window.ids.push(...ids)
-    window.weights.push(...sample.weights.slice(0, this.length))
-    if (this.#open.length <= OPEN) return []
-    const [fullest] = [...this.#open].sort((a, b) => b.ids.length - a.ids.length)
-    this.#open = this.#open.filter(window => window !== fullest)
-    return [this.#padded(fullest!)]
-  }
-
-  #padded({ ids, weights }: Sample): Sample {
-    const missing = this.length - ids.length
-    return {
-      ids: [...ids, ...Array<number>(missing).fill(this.padding)],
-      weights: [...weights, ...Array<number>(missing).fill(0)],
-    }
-  }
+/** The words of a text. Throws RangeError for what has no place in them. */
+export function packed({ ids, weights }: Sample): Uint16Array {
+  if (weights[0] !== 0)
+    throw new RangeError(`a text begins with ${END_OF_TEXT} of no weight, not of ${weights[0]} %`)
+  return Uint16Array.from(ids, (id, i) => {
+    const weight = weights[i]!
+    if (id >= VOCABULARY || weight % PERCENT !== 0 || weight > 100)
+      throw new RangeError(`token ${id} with a weight of ${weight} % does not fit into 16 bits`)
+    return ((weight / PERCENT) << ID_BITS) | id
+  })
 }

@@ -1,9 +1,13 @@
 // The built-in model's vocabulary: bytes, what is frequent in its data, and the marks of conversations, thoughts and edits.
 // Later data (sums, edits) is told in the same pieces.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { WritableValue } from '../src/formats/gguf.ts'
 import { ALPHABET } from '../src/tokenizer/alphabet.ts'
+import { tokenizerFromGguf } from '../src/tokenizer/gguf.ts'
 import { pretokenizers, WordSplitter } from '../src/tokenizer/pretokenize.ts'
 import { TokenType } from '../src/tokenizer/token-type.ts'
+import type { Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import { trainMerges } from './bpe.ts'
 
 export const VOCABULARY = 2048
@@ -40,6 +44,25 @@ export function trainTokenizer(texts: Iterable<string>): Record<string, Writable
     'tokenizer.ggml.add_bos_token': true,
     'tokenizer.chat_template': CHAT_TEMPLATE,
   }
+}
+
+/** The file in which the data's tokenizer stands. */
+const fileIn = (folder: string) => join(folder, 'tokenizer.json')
+
+/** Leaves the keys of a GGUF file in `folder`. */
+export function writeTokenizer(folder: string, keys: Readonly<Record<string, WritableValue>>): void {
+  const plain = (_: string, value: unknown) => (value instanceof Int32Array ? Array.from(value) : value)
+  writeFileSync(fileIn(folder), JSON.stringify(keys, plain))
+}
+
+/** What writeTokenizer left in `folder`. */
+export function readTokenizerKeys(folder: string): Record<string, WritableValue> {
+  const keys = JSON.parse(readFileSync(fileIn(folder), 'utf8'))
+  return { ...keys, 'tokenizer.ggml.token_type': Int32Array.from(keys['tokenizer.ggml.token_type']) }
+}
+
+export function readTokenizer(folder: string): Tokenizer {
+  return tokenizerFromGguf(new Map(Object.entries(readTokenizerKeys(folder))), fileIn(folder))
 }
 
 /** Words in GPT-2's letters for bytes, and how often they occur. */

@@ -1,19 +1,32 @@
-"""Trains the built-in model: a small LLaMA on the windows of tokens that data.ts wrote.
+"""Trains the built-in model: a small LLaMA on the texts that data.ts wrote, on processors or an NVIDIA card.
 
-    /usr/bin/python3 training/train.py [--steps 5000] [--threads 2] [--start CHECKPOINT]
+    python3 training/train.py --minutes 6 [--device cuda] [--compile] [--out training/build]
+    python3 training/train.py --steps 3 --device cpu            # whether everything works
 
-Goes on from the last checkpoint (written every 100 steps and at the end into training/build); without one it begins with the
-weights of --start, or with random ones. The same seed gives the same windows in the same order. The rate stays the same and
-falls in the last part of the steps, so that a run can be cut short or made longer on the way. Ends with weights.bin (float32,
-tensor after tensor) and weights.json, which export.ts makes a GGUF file of; --steps 0 writes them of the last checkpoint.
+Needs PyTorch (1.13 or later) and nothing else. Goes on from the last checkpoint in --out, which is written every minute and
+at the end, with log.csv and the weights: weights.bin (float32, tensor after tensor) and weights.json, which export.ts makes a
+GGUF file of. Without a checkpoint it begins with random weights, or with --start with those in --out, which import.ts or an
+earlier run left there. The rate rises, stays and falls with the share of the --minutes that are over, the minutes of earlier
+parts of the run included, or of the --steps; so either can be changed on the way. With --minutes a run ends in time, its last
+judgement included. The same seed draws the same texts for the same step.
 """
 
 import argparse
+import ctypes
+import gzip
 import json
 import math
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+# The loading of PyTorch and of the texts is part of a run's minutes.
+BEGAN = time.monotonic()
+# Before PyTorch is loaded: threads within an operation wait for one another, at great cost where others use the processors
+# as well, so each thread here computes texts of its own.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -24,6 +37,16 @@ BUILD = Path(__file__).parent / "build"
 CONFIG = {"vocabulary": 2048, "dim": 256, "layers": 6, "heads": 4, "kv_heads": 2, "hidden": 512, "context": 512}
 ROPE_BASE = 10_000.0
 EPS = 1e-5
+# Of the tokens; about the shares of what counts are stories 39 %, sums 22 %, edits 22 %, tales 6 %, talk 11 %.
+SHARES = "stories=35,sums=18,edits=28,tales=7,talk=12"
+# Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy, but has processors
+# wait for memory.
+BATCH = {"cpu": 4096, "cuda": 65_536}
+AT_ONCE = {"cpu": 1024, "cuda": 32_768}
+# Tokens of unseen texts to judge by, of each subject.
+JUDGED = {"cpu": 4096, "cuda": 131_072}
+# Seconds from one checkpoint to the next, and from one line of output to the next.
+SAVE_EVERY, PRINT_EVERY = 60, 10
 
 
 class RMSNorm(nn.Module):
@@ -36,10 +59,25 @@ class RMSNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPS) * self.weight
 
 
-def rotate(x, cos, sin):
-    """Pairs (2i, 2i + 1), as LLaMA files have them; x is [batch, heads, tokens, head dim]."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+def rotate(x, cosines, sines):
+    """Pairs (2i, 2i + 1), as LLaMA files have them; x is [batch, tokens, heads, head dim]."""
+    left, right = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((left * cosines - right * sines, left * sines + right * cosines), -1).flatten(-2)
+
+
+def attention(q, k, v):
+    """Causal; all are [batch, heads, tokens, head dim], k and v with fewer heads."""
+    batch, heads, tokens, dim = q.shape
+    shared = heads // k.shape[1]
+    if hasattr(F, "scaled_dot_product_attention"):
+        k, v = (y.repeat_interleave(shared, dim=1) for y in (k, v))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    # For a PyTorch that is older. The queries that share keys stand below one another.
+    q = q.reshape(-1, shared * tokens, dim)
+    k, v = k.flatten(0, 1), v.flatten(0, 1)
+    later = torch.full((tokens, tokens), -1e9, dtype=q.dtype, device=q.device).triu(1).repeat(shared, 1)
+    scores = torch.baddbmm(later.expand(len(q), -1, -1), q, k.transpose(-2, -1), alpha=dim**-0.5)
+    return (scores.softmax(-1).to(v.dtype) @ v).view(batch, heads, tokens, dim)
 
 
 class Block(nn.Module):
@@ -54,21 +92,19 @@ class Block(nn.Module):
         self.ffn_gate, self.ffn_up = linear(dim, c["hidden"]), linear(dim, c["hidden"])
         self.ffn_down = linear(c["hidden"], dim)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, turns, counted=None):
+        """Of all positions, or of the `counted` ones of all rows, one after the other."""
         batch, tokens, dim = x.shape
         h = self.attn_norm(x)
-        split = lambda y, heads: y.view(batch, tokens, heads, self.head_dim).transpose(1, 2)
-        q = rotate(split(self.attn_q(h), self.heads), cos, sin)
-        k = rotate(split(self.attn_k(h), self.kv_heads), cos, sin)
+        split = lambda y, heads: y.view(batch, tokens, heads, self.head_dim)
+        q = rotate(split(self.attn_q(h), self.heads), *turns)
+        k = rotate(split(self.attn_k(h), self.kv_heads), *turns)
         v = split(self.attn_v(h), self.kv_heads)
-        shared = self.heads // self.kv_heads
-        k, v = k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1)
-        # Written out: the function for it is younger than the PyTorch of some systems.
-        q, k, v = (y.to(torch.bfloat16).flatten(0, 1) for y in (q, k, v))
-        later = torch.full((tokens, tokens), -1e9, dtype=torch.bfloat16).triu(1).expand(q.shape[0], -1, -1)
-        scores = torch.baddbmm(later, q, k.transpose(-2, -1), alpha=self.head_dim**-0.5)
-        seen = (scores.softmax(-1).to(torch.bfloat16) @ v).unflatten(0, (batch, self.heads))
-        x = x + self.attn_output(seen.transpose(1, 2).reshape(batch, tokens, dim))
+        seen = attention(*(y.to(v.dtype).transpose(1, 2) for y in (q, k, v)))
+        seen = seen.transpose(1, 2).reshape(batch, tokens, dim)
+        if counted is not None:
+            seen, x = seen.flatten(0, 1)[counted], x.flatten(0, 1)[counted]
+        x = x + self.attn_output(seen)
         h = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
@@ -84,8 +120,7 @@ class Model(nn.Module):
         head_dim = c["dim"] // c["heads"]
         frequencies = ROPE_BASE ** (-torch.arange(0, head_dim, 2).float() / head_dim)
         angles = torch.outer(torch.arange(c["context"]).float(), frequencies)
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
+        self.register_buffer("turns", torch.stack((angles.cos(), angles.sin())).unsqueeze(2), persistent=False)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 nn.init.normal_(parameter, std=0.02)
@@ -93,111 +128,318 @@ class Model(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * c["layers"]))
 
     def forward(self, ids, counted):
-        """Logits of the positions `counted` of all windows in a row."""
+        """Logits of the positions `counted` of all rows, one after the other."""
         x = self.token_embd(ids)
-        tokens = ids.shape[1]
-        for block in self.blk:
-            x = block(x, self.cos[:tokens], self.sin[:tokens])
-        return F.linear(self.output_norm(x.flatten(0, 1)[counted]), self.token_embd.weight)
+        turns = self.turns[:, : ids.shape[1]]
+        *blocks, last = self.blk
+        for block in blocks:
+            x = block(x, turns)
+        x = last(x, turns, counted)
+        return F.linear(self.output_norm(x), self.token_embd.weight)
 
 
-def windows(data, step, batch, seed):
-    """Windows drawn at random, the same for the same step, and the weights of their tokens."""
-    tokens, weights = data
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    rows = torch.randint(len(tokens), (batch,), generator=generator)
-    return tokens[rows].long(), weights[rows].float()
+class Muon(torch.optim.Optimizer):
+    """Momentum whose steps are made orthogonal, by five steps of a Newton-Schulz iteration (Jordan et al., 2024, kellerjordan.github.io/posts/muon)."""
+
+    def __init__(self, parameters, lr, momentum=0.95):
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            shapes = {}
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+                step = p.grad.lerp(state["momentum"], group["momentum"])
+                shapes.setdefault(p.shape, []).append((p, step))
+            for (rows, columns), steps in shapes.items():
+                made = orthogonal(torch.stack([step for _, step in steps]))
+                for (p, _), step in zip(steps, made):
+                    p.add_(step, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
 
 
-def loss_of(model, ids, weights):
-    """The mean over tokens by weight; what has no weight is not even predicted."""
-    inputs, targets, weights = ids[:, :-1], ids[:, 1:].flatten(), weights[:, 1:].flatten()
-    counted = weights.nonzero().flatten()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(inputs, counted)
-    losses = F.cross_entropy(logits.float(), targets[counted], reduction="none")
-    return (losses * weights[counted]).sum() / weights.sum()
+def orthogonal(x):
+    """Singular values of about 1 instead of those that x has; of many matrices at once."""
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.transpose(-2, -1) if tall else x
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(5):
+        square = x @ x.transpose(-2, -1)
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * (square @ square)) @ x
+    return x.transpose(-2, -1) if tall else x
 
 
-def rate_at(step, steps, peak):
-    """Rises for 50 steps, stays, and falls to a twentieth over the last two fifths."""
-    left = min(1.0, (steps - step) / (0.4 * steps))
-    return peak * min(1.0, (step + 1) / 50) * (0.05 + 0.95 * left)
+class Batch(NamedTuple):
+    """Texts of about the same length, filled up with what has no weight; and the positions whose next token has one."""
+
+    inputs: torch.Tensor
+    counted: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+
+    def to(self, device):
+        if device.type == "cpu":
+            return self
+        return Batch(*(part.pin_memory().to(device, non_blocking=True) for part in self))
 
 
-def load_windows(name):
-    length = CONFIG["context"] + 1
-    read = lambda suffix, dtype: torch.frombuffer(bytearray((BUILD / f"{name}.{suffix}").read_bytes()), dtype=dtype)
-    return read("bin", torch.int16).view(-1, length), read("weights", torch.uint8).view(-1, length)
+class Texts:
+    """All texts of some subjects in a row of words (token id and weight, see pack.ts), and where each begins."""
+
+    def __init__(self, folder, subjects):
+        parts = []
+        for subject in subjects:
+            raw = gzip.decompress((folder / f"{subject}.gz").read_bytes())
+            parts.append(torch.frombuffer(bytearray(raw), dtype=torch.int16))
+        self.words = torch.cat(parts)
+        # Every text begins with the token that ends texts, and that stands nowhere else without a weight.
+        self.begins = (self.words == self.words[0]).nonzero().flatten()
+        self.lengths = torch.cat((self.begins[1:], torch.tensor([len(self.words)]))) - self.begins
+        ends = torch.tensor([len(part) for part in parts]).cumsum(0)
+        self.ends = torch.searchsorted(self.begins, ends)
+        self.counts = torch.diff(self.ends, prepend=torch.zeros(1, dtype=torch.long))
+        # Tokens of a text, on average.
+        self.means = torch.tensor([len(part) for part in parts]) / self.counts
+
+    def first(self, i, tokens):
+        """The first ones of the subject at `i`, with together some `tokens`."""
+        begin, count = self.ends[i] - self.counts[i], torch.round(tokens / self.means[i]).long()
+        return torch.arange(begin, torch.minimum(begin + count, self.ends[i]))
+
+    def drawn(self, shares, tokens, seed):
+        """Texts with together some `tokens`, of which each subject has its share; the same ones for the same seed."""
+        generator = torch.Generator().manual_seed(seed)
+        odds = torch.tensor(shares) / self.means
+        count = max(1, round(tokens * (odds.sum() / sum(shares)).item()))
+        subjects = torch.multinomial(odds, count, replacement=True, generator=generator)
+        places = torch.rand(count, generator=generator, dtype=torch.float64)
+        return (self.ends - self.counts)[subjects] + (places * self.counts[subjects]).long()
+
+    def batches(self, rows, at_once):
+        """The longest texts first."""
+        rows = rows[self.lengths[rows].argsort(descending=True)]
+        while len(rows) > 0:
+            longest = self.lengths[rows[0]].item()
+            count = max(1, at_once // longest)
+            yield self.batch(rows[:count], longest)
+            rows = rows[count:]
+
+    def batch(self, rows, longest):
+        places = torch.arange(longest)
+        within = places < self.lengths[rows].unsqueeze(1)
+        words = self.words[(self.begins[rows].unsqueeze(1) + places).clamp(max=len(self.words) - 1)]
+        words = (words.int() & 0xFFFF) * within
+        ids, weights = (words & 0x7FF).long(), words[:, 1:].flatten() >> 11
+        counted = weights.nonzero().flatten()
+        return Batch(ids[:, :-1].contiguous(), counted, ids[:, 1:].flatten()[counted], weights[counted] / 20)
 
 
-def save_weights(model):
-    state = model.state_dict()
+def losses_of(model, batch, autocast):
+    """Of the tokens that have a weight, and whether each is the likeliest; others are not even predicted."""
+    with torch.autocast(batch.inputs.device.type, dtype=torch.bfloat16, enabled=autocast):
+        logits = model(batch.inputs, batch.counted)
+    losses = F.cross_entropy(logits.float(), batch.targets, reduction="none")
+    return losses, logits.argmax(-1) == batch.targets
+
+
+@torch.no_grad()
+def judged(model, batches, device, autocast):
+    """The loss on some texts, and the share of them that are told without a wrong token."""
+    loss, weight, right, count = 0.0, 0.0, 0, 0
+    for batch in batches:
+        losses, hits = losses_of(model, batch.to(device), autocast)
+        loss += (losses.cpu() * batch.weights).sum().item()
+        weight += batch.weights.sum().item()
+        rows, columns = batch.inputs.shape
+        wrong = torch.zeros(rows)
+        wrong.index_add_(0, torch.div(batch.counted, columns, rounding_mode="floor"), (~hits).float().cpu())
+        right, count = right + (wrong == 0).sum().item(), count + rows
+    return loss / weight, right / count
+
+
+def gradients_of(model, batches, device, autocast, pool):
+    """Leaves the gradients of the mean loss in the parameters, and returns the loss. Each thread takes what is next."""
+    parameters = list(model.parameters())
+    weight = sum(batch.weights.sum().item() for batch in batches)
+
+    def work(batch):
+        batch = batch.to(device)
+        losses, _ = losses_of(model, batch, autocast)
+        loss = (losses * batch.weights).sum() / weight
+        return loss.detach(), torch.autograd.grad(loss, parameters)
+
+    total = torch.zeros((), device=device)
+    for loss, gradients in pool.map(work, batches):
+        total += loss
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+    return total
+
+
+def rate_at(step, progress):
+    """Rises for 50 steps, stays at 1, and falls to a fiftieth over the last two fifths of the run."""
+    return min(1.0, (step + 1) / 50) * (0.02 + 0.98 * min(1.0, (1 - progress) / 0.4))
+
+
+class Progress:
+    """How much of a run is over, from 0 to 1: by its steps, or by the clock."""
+
+    def __init__(self, o, spent):
+        self.steps, self.limit = o.steps, o.minutes and 60 * o.minutes
+        self.began = BEGAN - spent
+        # What is kept for the end: as long as the longest judgement has taken, and half as long again.
+        self.kept = 0.0
+
+    def seconds(self):
+        return time.monotonic() - self.began
+
+    def at(self, step):
+        if self.limit is None:
+            return step / self.steps if self.steps > 0 else 1.0
+        return self.seconds() / max(1.0, self.limit - self.kept)
+
+
+def save_weights(model, out):
     manifest, offset = [], 0
-    with open(BUILD / "weights.bin", "wb") as out:
-        for name, tensor in state.items():
-            values = tensor.float().contiguous()
-            out.write(values.numpy().tobytes())
-            full = name if name.endswith(".weight") else f"{name}.weight"
-            manifest.append({"name": full, "shape": list(values.shape), "offset": offset})
+    with open(out / "weights.bin", "wb") as file:
+        for name, tensor in model.state_dict().items():
+            values = tensor.float().cpu().contiguous()
+            file.write(ctypes.string_at(values.data_ptr(), 4 * values.numel()))
+            manifest.append({"name": name, "shape": list(values.shape), "offset": offset})
             offset += values.numel() * 4
-    (BUILD / "weights.json").write_text(json.dumps({"config": CONFIG, "tensors": manifest}))
+    (out / "weights.json").write_text(json.dumps({"config": CONFIG, "tensors": manifest}))
+
+
+def load_weights(model, out):
+    values = torch.frombuffer(bytearray((out / "weights.bin").read_bytes()), dtype=torch.float32)
+    state = {}
+    for tensor in json.loads((out / "weights.json").read_text())["tensors"]:
+        first, count = tensor["offset"] // 4, math.prod(tensor["shape"])
+        state[tensor["name"]] = values[first : first + count].view(tensor["shape"])
+    model.load_state_dict(state)
+
+
+def options():
+    parser = argparse.ArgumentParser()
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, default=2500)
+    length.add_argument("--minutes", type=float, help="of the whole run, instead of --steps")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--batch", type=int, help="tokens a step; 4096 on processors, 65536 on a card")
+    parser.add_argument("--shares", default=SHARES, help="of the tokens")
+    parser.add_argument("--rate", type=float, default=0.02, help="of Muon, for the matrices of the blocks")
+    parser.add_argument("--adam-rate", type=float, default=3e-3, help="of AdamW, for all else")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="on processors")
+    parser.add_argument("--bf16", action="store_true", help="where the processor computes with bfloat16; a card always does")
+    parser.add_argument("--compile", action="store_true", help="the blocks, for a card")
+    parser.add_argument("--start", action="store_true", help="with the weights in --out")
+    parser.add_argument("--data", type=Path, default=BUILD)
+    parser.add_argument("--out", type=Path, default=BUILD)
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=1.2e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--start", type=Path)
-    o = parser.parse_args()
-    torch.set_num_threads(o.threads)
+    o = options()
+    has_card = torch.cuda.is_available()
+    device = torch.device("cuda" if o.device == "cuda" or (o.device == "auto" and has_card) else "cpu")
+    on_card = device.type == "cuda"
+    if on_card and not has_card:
+        raise SystemExit("--device cuda: this PyTorch sees no NVIDIA card")
+    autocast = on_card or o.bf16
+    # A card computes one batch after the other anyway.
+    pool = ThreadPoolExecutor(1 if on_card else o.threads)
+    torch.set_float32_matmul_precision("high")
     torch.manual_seed(o.seed)
-    train, valid = load_windows("train"), load_windows("valid")
-    model = Model(CONFIG)
-    decayed = [p for p in model.parameters() if p.dim() == 2]
-    plain = [p for p in model.parameters() if p.dim() != 2]
-    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=o.rate, betas=(0.9, 0.95))
-    first, checkpoint = 0, BUILD / "checkpoint.pt"
+    o.out.mkdir(parents=True, exist_ok=True)
+
+    subjects, shares = zip(*(part.split("=") for part in o.shares.split(",")))
+    shares = [float(share) for share in shares]
+    texts = Texts(o.data / "train", subjects)
+    unseen = Texts(o.data / "valid", subjects)
+    model = Model(CONFIG).to(device)
+    matrices = [p for p in model.blk.parameters() if p.dim() == 2]
+    others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
+    optimizers = [
+        (Muon(matrices, lr=o.rate), o.rate),
+        (torch.optim.AdamW(others, lr=o.adam_rate, betas=(0.9, 0.95), weight_decay=0), o.adam_rate),
+    ]
+    step, tokens, progress = 0, 0, Progress(o, 0.0)
+    checkpoint = o.out / "checkpoint.pt"
     if checkpoint.exists():
-        state = torch.load(checkpoint)
+        state = torch.load(checkpoint, map_location="cpu")
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-        print(f"going on from step {first}")
+        for (optimizer, _), saved in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(saved)
+        step, tokens, progress = state["step"], state["tokens"], Progress(o, state["seconds"])
+        print(f"going on from step {step}, {state['seconds'] / 60:.1f} minutes in")
     elif o.start:
-        model.load_state_dict(torch.load(o.start)["model"])
-        print(f"beginning with the weights of {o.start}")
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {o.batch * CONFIG['context']:,} tokens a step")
+        load_weights(model, o.out)
+        print(f"beginning with the weights in {o.out}")
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, PyTorch {torch.__version__} on {device}")
+    print(f"{len(texts.words):,} tokens in {len(texts.begins):,} texts", flush=True)
+    if progress.at(step) >= 1:
+        print("the run is over")
+        return
+    if o.compile:
+        for block in model.blk:
+            block.compile(dynamic=True)
 
-    def save(step):
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, f"{checkpoint}.part")
-        Path(f"{checkpoint}.part").replace(checkpoint)
+    def save(seconds):
+        states = [optimizer.state_dict() for optimizer, _ in optimizers]
+        part = checkpoint.with_suffix(".part")
+        state = {"model": model.state_dict(), "optimizers": states}
+        torch.save({**state, "step": step, "tokens": tokens, "seconds": seconds}, part)
+        part.replace(checkpoint)
+        save_weights(model, o.out)
 
-    began = time.time()
-    with open(BUILD / "log.csv", "a") as log:
-        for step in range(first, o.steps):
+    def judge():
+        began, cells = time.monotonic(), []
+        for i, subject in enumerate(subjects):
+            batches = unseen.batches(unseen.first(i, JUDGED[device.type]), AT_ONCE[device.type])
+            loss, right = judged(model, batches, device, autocast)
+            cells.append(f"{subject} {loss:.4f} {100 * right:.0f} %")
+        line = f"{step},{tokens},{progress.seconds():.0f},{','.join(cells)}"
+        print(line, flush=True)
+        with open(o.out / "log.csv", "a") as log:
+            log.write(line + "\n")
+        progress.kept = max(progress.kept, 1.5 * (time.monotonic() - began))
+
+    if o.minutes:
+        judge()
+        save(progress.seconds())
+    saved = printed = time.monotonic()
+    recent, since = torch.zeros((), device=device), (step, tokens)
+    while (over := progress.at(step)) < 1:
+        for optimizer, peak in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, o.steps, o.rate)
-            loss = loss_of(model, *windows(train, step, o.batch, o.seed))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                group["lr"] = peak * rate_at(step, over)
+        rows = texts.drawn(shares, o.batch or BATCH[device.type], o.seed * 1_000_003 + step)
+        batches = list(texts.batches(rows, AT_ONCE[device.type]))
+        recent += gradients_of(model, batches, device, autocast, pool)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, _ in optimizers:
             optimizer.step()
-            if (step + 1) % 50 == 0 or step + 1 == o.steps:
-                with torch.no_grad():
-                    judged = [loss_of(model, *windows(valid, i, 8, 7)) for i in range(2)]
-                speed = (step + 1 - first) * o.batch * CONFIG["context"] / (time.time() - began)
-                line = f"{step + 1},{loss.item():.4f},{sum(judged).item() / 2:.4f},{speed:.0f}"
-                print(line, flush=True)
-                log.write(line + "\n")
-                log.flush()
-            if (step + 1) % 100 == 0 or step + 1 == o.steps:
-                save(step + 1)
-    save_weights(model)
+            optimizer.zero_grad(set_to_none=True)
+        step, tokens = step + 1, tokens + texts.lengths[rows].sum().item()
+        now, last = time.monotonic(), progress.at(step) >= 1
+        if now - printed >= PRINT_EVERY or last:
+            loss = recent.item() / (step - since[0])
+            speed = (tokens - since[1]) / (time.monotonic() - printed)
+            print(f"{step} loss {loss:.4f} {speed:,.0f} tokens/s, {100 * over:.0f} % done", flush=True)
+            recent.zero_()
+            printed, since = time.monotonic(), (step, tokens)
+        # What was kept for the end counts as used.
+        if last:
+            save(max(progress.seconds(), progress.limit or 0.0))
+        elif now - saved >= SAVE_EVERY:
+            save(progress.seconds())
+            saved = time.monotonic()
+        if last or int(10 * progress.at(step)) > int(10 * over):
+            judge()
 
 
 if __name__ == "__main__":

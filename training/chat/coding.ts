@@ -30,16 +30,23 @@ const presentations = [
   '--- P ---\nX\n---',
 ]
 
-/** The user's message; that of torchless's own coding mode as often as all others. */
-export function fileMessage({ path, before, request, language }: Edit, random: Random): string {
-  if (random.below(2) === 0) {
-    const said = pick([`${request} @${path}`, `@${path} ${request}`, `In @${path}: ${request}`], random)
-    return `${path}\n\`\`\`\n${before}\n\`\`\`\n\n${said}`
-  }
+/** What is asked, with the file referred to. */
+export function mention({ path, request }: Edit, random: Random): string {
+  return pick([`${request} @${path}`, `@${path} ${request}`, `In @${path}: ${request}`], random)
+}
+
+/** The user's message as torchless's own coding mode makes it. */
+export function ownMessage(made: Edit, random: Random): string {
+  return `${made.path}\n\`\`\`\n${made.before}\n\`\`\`\n\n${mention(made, random)}`
+}
+
+/** The user's message; few in another form than torchless's own. */
+export function fileMessage(made: Edit, random: Random): string {
+  if (random.below(8) > 0) return ownMessage(made, random)
+  const { path, before, request, language } = made
   const values = { P: path, L: language, X: before, N: String(before.split('\n').length) }
   const file = pick(presentations, random).replace(/\b[PLXN]\b/g, key => values[key as 'P'])
-  const mentions = [request, request, `${request} @${path}`, `@${path} ${request}`, `In @${path}: ${request}`]
-  const said = pick(mentions, random)
+  const said = random.below(5) < 2 ? request : mention(made, random)
   return random.below(2) === 0 ? `${said}\n\n${file}` : `${file}\n\n${said}`
 }
 
@@ -63,10 +70,11 @@ const shapes = [
   'path\n<<<<<<< SEARCH\nlines to find\n=======\nlines to put there\n>>>>>>> REPLACE',
 ]
 
-/** Instructions of a coding mode, torchless's own or others, short or long; undefined for none. */
+/** Instructions of a coding mode, torchless's own or others; most often undefined, for none: what they say costs time. */
 export function codingSystem(random: Random): string | undefined {
-  if (random.below(2) === 0) return instructions.search
-  if (random.below(4) === 0) return undefined
+  const kind = random.below(10)
+  if (kind < 2) return instructions.search
+  if (kind < 9) return undefined
   const first = pick(
     [
       'You edit code.',

@@ -1,7 +1,7 @@
 // Requests for small edits of short files, answered by an edit block: a variable or function renamed, a loop that is off by
-// one, a constant or a text changed, a parameter added.
+// one, a constant changed, a parameter added.
 import type { Random } from '../../test/fixtures/random.ts'
-import { pick } from '../grammar.ts'
+import { pick, pickSome } from '../grammar.ts'
 import { editBlock } from './block.ts'
 import { folders, type Language, languages, nouns } from './code.ts'
 import { Names } from './names.ts'
@@ -59,14 +59,6 @@ const requests = {
     'set C to B',
     'The value of C should be B.',
   ],
-  text: [
-    "Change the text 'A' to 'B'.",
-    "Change 'A' to 'B'.",
-    "Replace 'A' with 'B'.",
-    "It should say 'B' instead of 'A'.",
-    "Use 'B' instead of 'A'.",
-    'Change the text A to B.',
-  ],
   loop: [
     'Fix the off-by-one error in F.',
     'F has an off-by-one error.',
@@ -92,35 +84,48 @@ export type EditKind = keyof typeof requests
 
 /** An edit whose names and numbers are kept for judging, or are not. */
 export function edit(random: Random, unseen: boolean): Edit {
+  return edits(random, unseen, 1)[0]!
+}
+
+/** Up to `count` edits of one file, each of the file as it stands. */
+export function edits(random: Random, unseen: boolean, count: number): Edit[] {
   for (;;) {
-    const made = attempt(random, unseen)
-    if (made !== undefined) return made
+    const made = attempt(random, unseen, count)
+    if (made.length > 0) return made
   }
 }
 
-function attempt(random: Random, unseen: boolean): Edit | undefined {
+function attempt(random: Random, unseen: boolean, count: number): Edit[] {
   const language = pick(languages, random)
   const names = new Names(random, unseen, language)
-  const count = random.below(5) < 3 ? 1 : 2
-  const pieces = Array.from({ length: count }, () => {
+  const length = count > 1 || random.below(4) > 0 ? 1 : 2
+  const pieces = Array.from({ length }, () => {
     const text = pick(language.pieces, random)
     return { text, values: valuesOf(text, names, language, random) }
   })
   const target = pick(pieces, random)
-  const { kind, key } = pick(changesOf(target.text), random)
-  const changed = changeOf(kind, target.values[key]!, key, names, language)
+  const changes = pickSome(changesOf(target.text), count, random)
+    // A loop has one fault, and a place one change.
+    .filter(
+      ({ kind, key }, i, all) =>
+        i === all.findIndex(other => other.key === key || (kind === 'loop' && other.kind === kind)),
+    )
+    .map(({ kind, key }) => ({ kind, key, ...changeOf(kind, target.values[key]!, key, names, language) }))
   const path = pathOf(language, random)
-  const code = (value: string) =>
-    pieces
-      .map(piece => filled(piece.text, piece === target ? { ...piece.values, [key]: value } : piece.values))
-      .join('\n\n')
-  const [before, after] = [code(changed.before), code(changed.after)]
-  const block = editBlock(path, before, after)
-  if (block === undefined) return undefined
-  const { C, f = path } = target.values
-  const words = { A: changed.before, B: changed.name, C, F: f }
-  const request = pick(requests[kind], random).replace(/\b[ABCF]\b/g, key => words[key as 'A'] ?? key)
-  return { kind, path, before, after, request, block, language: language.name }
+  const code = (values: Readonly<Record<string, string>>) =>
+    pieces.map(piece => filled(piece.text, piece === target ? values : piece.values)).join('\n\n')
+  const values = { ...target.values, ...Object.fromEntries(changes.map(({ key, before }) => [key, before])) }
+  const before = code(values)
+  return changes.flatMap(change => {
+    const { kind, key } = change
+    const after = code({ ...values, [key]: change.after })
+    const block = editBlock(path, before, after)
+    if (block === undefined) return []
+    const { C, f = path } = values as Record<string, string>
+    const words = { A: change.before, B: change.name, C, F: f }
+    const request = pick(requests[kind], random).replace(/\b[ABCF]\b/g, key => words[key as 'A'] ?? key)
+    return [{ kind, path, before, after, request, block, language: language.name }]
+  })
 }
 
 function pathOf({ extension }: Language, random: Random): string {
@@ -142,7 +147,6 @@ function changesOf(text: string): Change[] {
     ...of('variable', 'v1', 'v2', 'v3'),
     ...of('function', 'f'),
     ...(has('C') ? of('constant', 'n1', 'n1') : of('number', 'n1', 'n2')),
-    ...of('text', 's1'),
     ...of('loop', 'from', 'end', 'cmp', 'from', 'end', 'cmp'),
     ...of('parameter', 'p'),
   ]
@@ -165,13 +169,7 @@ function changeOf(
     return { before: value, after: language.parameter.replace('{new}', name), name }
   }
   const name =
-    kind === 'variable'
-      ? names.variable()
-      : kind === 'function'
-        ? names.function()
-        : kind === 'text'
-          ? names.text()
-          : names.number(value)
+    kind === 'variable' ? names.variable() : kind === 'function' ? names.function() : names.number(value)
   return { before: value, after: name, name }
 }
 
