@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtinModel } from '../src/api/builtin.ts'
 import { openModelFile } from '../src/api/open.ts'
+import { inRows } from '../src/formats/rows.ts'
 import { decodeRows } from '../src/quant/decode.ts'
 
 const build = join(import.meta.dirname, 'build')
@@ -12,7 +13,8 @@ const file = await openModelFile(process.argv[2] ?? builtinModel.location)
 const parts: Uint8Array[] = []
 const tensors: { name: string; shape: readonly number[]; offset: number }[] = []
 let offset = 0
-for (const { name, type, shape, source, offset: at, bytes } of file.tensors.values()) {
+for (const tensor of file.tensors.values()) {
+  const { name, type, shape, source, offset: at, bytes } = inRows(tensor)
   const encoded = await source.read(at, bytes)
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1))
   decodeRows(type)(encoded, 0, values, 0, values.length)

@@ -52,7 +52,7 @@ function tokenizerOf(marks: 'control' | 'text' | 'parts'): Tokenizer {
     },
     decode: ids => ids.map(textOf).join(''),
     stream: () => id => (id === undefined ? '' : textOf(id)),
-    piece: textOf,
+    piece: id => pieces[id]!,
     bytes: id =>
       isControl(id) || (marks === 'parts' && (id === 1 || id === 2))
         ? undefined

@@ -88,7 +88,9 @@ export async function nativeWeights(
       const found = mapped?.addresses(name) ?? [undefined]
       addresses.set(
         name,
-        await withCopies(weight, found, (from, bytes) => copies.add(piece, name, { guarded, from, bytes })),
+        await withCopies(weight, piece.bytes, found, (from, bytes) =>
+          copies.add(piece, name, { guarded, from, bytes }),
+        ),
       )
     }
     return weights
@@ -98,22 +100,17 @@ export async function nativeWeights(
   }
 }
 
-/** Of a weight, what has no address is copied: parts that lie apart each for itself, else all of it. */
+/** Of a weight of `whole` bytes, what has no address is copied: parts that lie apart each for itself, else all of it. */
 async function withCopies(
   { type, shape }: Weight,
+  whole: number,
   found: readonly (number | undefined)[],
   copy: (from: number, bytes: number) => Promise<number>,
 ): Promise<number[]> {
   const mapped = found.filter(address => address !== undefined)
   if (mapped.length === found.length) return mapped
-  const sizes = placeBytes(type as WeightType, shape)
-  if (mapped.length === 0 || found.length !== sizes.length)
-    return [
-      await copy(
-        0,
-        sizes.reduce((a, b) => a + b),
-      ),
-    ]
+  const sizes = mapped.length === 0 ? [] : placeBytes(type as WeightType, shape)
+  if (found.length !== sizes.length) return [await copy(0, whole)]
   const all: number[] = []
   let from = 0
   for (const [i, bytes] of sizes.entries()) {
