@@ -52,8 +52,11 @@ for (const { arch, compiler, emulator, processors, best } of machines) {
     const driver = (level: string) => join(folder, `${arch}-${level}`)
     beforeAll(async () => {
       // As a static program, so that no library of the other architecture need be there.
-      for (const level of Object.keys(processors))
-        await buildDriver(driver(level), { compiler, arch, level, flags: ['-static', '-O2'] })
+      await Promise.all(
+        Object.keys(processors).map(level =>
+          buildDriver(driver(level), { compiler, arch, level, flags: ['-static', '-O2'] }),
+        ),
+      )
     }, 300_000)
 
     test.each(Object.entries(processors))('%s on %s', { timeout: 300_000 }, async (level, processor) => {
