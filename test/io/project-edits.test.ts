@@ -257,13 +257,16 @@ describe('writes', () => {
     await writeEdit(folder, { path: 'src/a.ts', before: 'a\n', after: 'b\n' })
     expect((await stat(join(folder, 'src/a.ts'))).mode & 0o777).toBe(0o751)
   })
-  test.skipIf(process.getuid?.() === 0)('a file that may not be written (not for root, who may)', async () => {
-    await chmod(join(folder, 'src/a.ts'), 0o444)
-    await expect(writeEdit(folder, { path: 'src/a.ts', before: 'a\n', after: 'b\n' })).rejects.toThrow(
-      'it cannot be written',
-    )
-    expect(await text('src/a.ts')).toBe('a\n')
-  })
+  test.skipIf(process.getuid?.() === 0)(
+    'a file that may not be written (not for root, who may)',
+    async () => {
+      await chmod(join(folder, 'src/a.ts'), 0o444)
+      await expect(writeEdit(folder, { path: 'src/a.ts', before: 'a\n', after: 'b\n' })).rejects.toThrow(
+        'it cannot be written',
+      )
+      expect(await text('src/a.ts')).toBe('a\n')
+    },
+  )
   test('nothing is left beside the file', async () => {
     await writeEdit(folder, { path: 'src/a.ts', before: 'a\n', after: 'b\n' })
     expect(await readdir(join(folder, 'src'))).toEqual(['a.ts'])

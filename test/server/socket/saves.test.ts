@@ -187,10 +187,13 @@ describe('refused, with the reason', () => {
     await expect(SaveRoot.open(join(outer, 'file'))).rejects.toThrow(SourceError)
   })
 
-  test.skipIf(process.getuid?.() === 0)('a folder that cannot be written (not for root, who can)', async () => {
-    await saves.save('ann', 'trip', chat)
-    await chmod(join(folder, 'ann'), 0o500)
-    await expect(saves.save('ann', 'new', chat)).rejects.toThrow('new: cannot be written')
-    await chmod(join(folder, 'ann'), 0o700)
-  })
+  test.skipIf(process.getuid?.() === 0)(
+    'a folder that cannot be written (not for root, who can)',
+    async () => {
+      await saves.save('ann', 'trip', chat)
+      await chmod(join(folder, 'ann'), 0o500)
+      await expect(saves.save('ann', 'new', chat)).rejects.toThrow('new: cannot be written')
+      await chmod(join(folder, 'ann'), 0o700)
+    },
+  )
 })
