@@ -42,7 +42,7 @@ SHARES = "stories=35,sums=18,edits=28,tales=7,talk=12"
 # Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy, but has processors
 # wait for memory.
 BATCH = {"cpu": 4096, "cuda": 65_536}
-AT_ONCE = {"cpu": 1024, "cuda": 32_768}
+AT_ONCE = {"cpu": 512, "cuda": 32_768}
 # Tokens of unseen texts to judge by, of each subject.
 JUDGED = {"cpu": 4096, "cuda": 131_072}
 # Seconds from one checkpoint to the next, and from one line of output to the next.
@@ -141,8 +141,9 @@ class Model(nn.Module):
 class Muon(torch.optim.Optimizer):
     """Momentum whose steps are made orthogonal, by five steps of a Newton-Schulz iteration (Jordan et al., 2024, kellerjordan.github.io/posts/muon)."""
 
-    def __init__(self, parameters, lr, momentum=0.95):
+    def __init__(self, parameters, lr, pool, momentum=0.95):
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
+        self.pool = pool
 
     @torch.no_grad()
     def step(self):
@@ -155,10 +156,17 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"].lerp_(p.grad, 1 - group["momentum"])
                 step = p.grad.lerp(state["momentum"], group["momentum"])
                 shapes.setdefault(p.shape, []).append((p, step))
-            for (rows, columns), steps in shapes.items():
-                made = orthogonal(torch.stack([step for _, step in steps]))
-                for (p, _), step in zip(steps, made):
-                    p.add_(step, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
+            # The largest first, so that no thread has long to wait.
+            by_size = sorted(shapes.values(), key=lambda steps: -len(steps) * steps[0][0].numel())
+            list(self.pool.map(lambda steps: self.move(steps, group["lr"]), by_size))
+
+    @torch.no_grad()
+    def move(self, steps, lr):
+        """Matrices of one shape by their steps."""
+        rows, columns = steps[0][0].shape
+        made = orthogonal(torch.stack([step for _, step in steps]))
+        for (p, _), step in zip(steps, made):
+            p.add_(step, alpha=-lr * math.sqrt(max(1, rows / columns)))
 
 
 def orthogonal(x):
@@ -364,7 +372,7 @@ def main():
     matrices = [p for p in model.blk.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
     optimizers = [
-        (Muon(matrices, lr=o.rate), o.rate),
+        (Muon(matrices, o.rate, pool), o.rate),
         (torch.optim.AdamW(others, lr=o.adam_rate, betas=(0.9, 0.95), weight_decay=0), o.adam_rate),
     ]
     step, tokens, progress = 0, 0, Progress(o, 0.0)

@@ -73,7 +73,7 @@ const shapes = [
 /** Instructions of a coding mode, torchless's own or others; most often undefined, for none: what they say costs time. */
 export function codingSystem(random: Random): string | undefined {
   const kind = random.below(10)
-  if (kind < 2) return instructions.search
+  if (kind < 4) return instructions.search
   if (kind < 9) return undefined
   const first = pick(
     [

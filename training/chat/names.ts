@@ -4,6 +4,13 @@ import { capital, pick } from '../grammar.ts'
 import { drawn } from '../holdout.ts'
 import { adjectives, type Language, nouns, verbs } from './code.ts'
 
+const CONSONANTS = [...'bcdfghjklmnpqrstvwxyz']
+const VOWELS = [...'aeiou']
+const shortNames =
+  'a, b, c, x, y, z, n, m, s, t, p, q, w, h, foo, bar, baz, tmp, res, val, arr, str, num, idx, acc, cur, prev, args, opts, out, msg, err, cfg, cb, fn, xs, ys, lst, buf, ptr'.split(
+    ', ',
+  )
+
 /** Draws names, each once in a file. */
 export class Names {
   readonly #used = new Set<string>()
@@ -17,11 +24,13 @@ export class Names {
   variable(): string {
     const { random } = this
     return this.#fresh(() =>
-      random.below(3) === 0
-        ? [pick(nouns, random)]
-        : random.below(2) === 0
-          ? [pick(adjectives, random), pick(nouns, random)]
-          : [pick(nouns, random), pick(nouns, random)],
+      random.below(6) === 0
+        ? [invented(random)]
+        : random.below(3) === 0
+          ? [pick(nouns, random)]
+          : random.below(2) === 0
+            ? [pick(adjectives, random), pick(nouns, random)]
+            : [pick(nouns, random), pick(nouns, random)],
     )
   }
 
@@ -30,7 +39,7 @@ export class Names {
     return this.#fresh(() => [
       pick(verbs, random),
       ...(random.below(3) === 0 ? [pick(adjectives, random)] : []),
-      `${pick(nouns, random)}${pick(['', '', 's'], random)}`,
+      random.below(6) === 0 ? invented(random) : `${pick(nouns, random)}${pick(['', '', 's'], random)}`,
     ])
   }
 
@@ -75,6 +84,14 @@ export class Names {
       return name
     }
   }
+}
+
+/** No word: short names as programmers like them, and syllables, so that what is copied may be any letters. */
+function invented(random: Random): string {
+  if (random.below(3) === 0) return pick(shortNames, random)
+  const syllable = () =>
+    pick(CONSONANTS, random) + pick(VOWELS, random) + pick([...CONSONANTS, '', ''], random)
+  return Array.from({ length: 1 + random.below(3) }, syllable).join('')
 }
 
 function joined(words: readonly string[], how: Language['joined']): string {
