@@ -57,13 +57,15 @@ export function readEditBlocks(reply: string, known: readonly string[] = []): Re
     const path = named ?? pathAbove(lines.slice(behind, begin), known) ?? last
     last = path
     const body = new Body(lines, begin, indent, angles.length)
-    at = behind = body.next
+    at = body.next
+    // What another block breaks off may have the path of that one at its end.
+    behind = body.closed ? at : begin + 1
     if (body.problem !== undefined) problems.push(`line ${begin + 1}: ${body.problem}`)
     else if (path === undefined)
       problems.push(`line ${begin + 1}: expected the path of a file above the block, found none`)
     else {
-      const { search, replace, unclosed } = body
-      edits.push({ path, search, replace, unclosed, line: begin + 1 })
+      const { search, replace, closed } = body
+      edits.push({ path, search, replace, unclosed: !closed, line: begin + 1 })
     }
   }
   const unified = lines.findIndex(line => UNIFIED.test(line))
@@ -76,7 +78,8 @@ export function readEditBlocks(reply: string, known: readonly string[] = []): Re
 class Body {
   readonly search: readonly string[] = []
   readonly replace: readonly string[] = []
-  readonly unclosed: boolean = false
+  /** Whether it has its last marker. */
+  readonly closed: boolean
   readonly problem: string | undefined
   /** The line to go on at. */
   readonly next: number
@@ -92,6 +95,7 @@ class Body {
       if (DIVIDER.test(line)) dividers.push(end)
     }
     const closed = end < lines.length && REPLACE.test(bare(lines[end]!))
+    this.closed = closed
     this.next = closed ? end + 1 : end
     // Other rows of equal signs may be text: a headline's.
     const alike = dividers.filter(at => bare(lines[at]!).trimEnd().length === length)
@@ -106,7 +110,6 @@ class Body {
       const made = lines.slice(divider + 1, end).map(bare)
       this.search = lines.slice(begin + 1, divider).map(bare)
       this.replace = closed ? made : withoutEnd(made)
-      this.unclosed = !closed
     }
   }
 }

@@ -196,6 +196,15 @@ describe('replies that are off', () => {
     expect(edits.map(({ path }) => path)).toEqual(['b.ts'])
   })
 
+  test.each([
+    ['without its last marker', '=======\nnew\n'],
+    ['without a divider', ''],
+  ])('a block %s keeps no path of the one behind it', (_, rest) => {
+    const { edits, problems } = readEditBlocks(`a.ts\n<<<<<<< SEARCH\nold\n${rest}\nb.ts\n\`\`\`\n${body}`)
+    expect(problems).toHaveLength(1)
+    expect(edits.map(({ path }) => path)).toEqual(['b.ts'])
+  })
+
   test('the last marker may be missing, and that is told', () => {
     const [edit] = readEditBlocks('```\na.ts\n<<<<<<< SEARCH\nold\n=======\nnew\n```\n').edits
     expect(edit).toMatchObject({ path: 'a.ts', replace: ['new'], unclosed: true })
