@@ -32,6 +32,8 @@ const REPLACE = /^>{5,9} ?REPLACE\s*$/i
 const ALMOST = /^\s*[<-]{3,}\s*(SEARCH|ORIGINAL|OLD)\b/i
 const UNIFIED = /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/
 const FENCE = /^\s*(`{3,}|~{3,})\s*([^`]*)$/
+/** Columns that a fence may stand further to the right than the one that it closes; a tab has as many and one more. */
+const FURTHER = 3
 /** Lines above a block in which its path may stand. */
 const LINES_ABOVE = 3
 
@@ -114,7 +116,10 @@ class Body {
   }
 }
 
-/** The whole files of a reply: a path, then a fenced block, which a longer fence may hold. A later one of the same path counts. */
+/**
+ * The whole files of a reply: a path, then a fenced block, which a longer fence may hold, and which may hold others that say their language.
+ * A later one of the same path counts.
+ */
 export function readWholeFiles(reply: string, known: readonly string[] = []): ReadEdits<WholeFile> {
   const lines = reply.split(/\r?\n/)
   const edits = new Map<string, WholeFile>()
@@ -124,9 +129,11 @@ export function readWholeFiles(reply: string, known: readonly string[] = []): Re
     const [, fence, info = ''] = FENCE.exec(lines[at]!) ?? []
     if (fence === undefined) continue
     const path = pathInInfo(info, known) ?? pathAbove(lines.slice(behind, at), known)
-    let end = at + 1
-    while (end < lines.length && !closes(lines[end]!, fence)) end++
-    const content = lines.slice(at + 1, end)
+    const end = closing(lines, at, fence)
+    const indent = indentOf(lines[at]!)
+    const content = lines
+      .slice(at + 1, end)
+      .map(line => (line.startsWith(indent) ? line.slice(indent.length) : line))
     // A fence without a path holds an example, one with edit blocks no file.
     const isFile = path !== undefined && !content.some(line => SEARCH.test(line))
     if (isFile && end === lines.length)
@@ -139,9 +146,28 @@ export function readWholeFiles(reply: string, known: readonly string[] = []): Re
   return { edits: [...edits.values()], problems }
 }
 
-function closes(line: string, fence: string): boolean {
-  const [, other, info] = FENCE.exec(line) ?? []
-  return other !== undefined && info === '' && other[0] === fence[0] && other.length >= fence.length
+/** The line that closes the fence of a line, or the end. */
+function closing(lines: readonly string[], at: number, fence: string): number {
+  const furthest = columns(lines[at]!) + FURTHER
+  const open = [fence]
+  let end = at + 1
+  for (; end < lines.length; end++) {
+    const [, other, info] = FENCE.exec(lines[end]!) ?? []
+    const last = open.at(-1)!
+    if (other?.[0] !== last[0] || other!.length < last.length || columns(lines[end]!) > furthest) continue
+    if (info !== '') open.push(other!)
+    else if (open.length === 1) break
+    else open.pop()
+  }
+  return end
+}
+
+function columns(line: string): number {
+  return indentOf(line).replaceAll('\t', ' '.repeat(FURTHER + 1)).length
+}
+
+function indentOf(line: string): string {
+  return line.slice(0, line.length - line.trimStart().length)
 }
 
 /** The path in the last lines before a block: fences and empty lines do not count, prose is none. */

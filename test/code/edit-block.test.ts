@@ -232,6 +232,21 @@ describe('whole files', () => {
     ['with a language', '**src/a.ts**\n```ts\nx\n```\nDone.', [['src/a.ts', 'x\n']]],
     ['named by the fence', '```ts src/a.ts\nx\n```', [['src/a.ts', 'x\n']]],
     ['in a longer fence', 'a.md\n````\n```\nx\n```\n````', [['a.md', '```\nx\n```\n']]],
+    [
+      'with fences of its own',
+      'a.md\n```\n# A\n\n```sh\nnpm i\n```\n\nEnd.\n```\nDone.',
+      [['a.md', '# A\n\n```sh\nnpm i\n```\n\nEnd.\n']],
+    ],
+    [
+      'with fences further to the right',
+      'a.py\n```python\nx = """\n    ```\n    """\n```',
+      [['a.py', 'x = """\n    ```\n    """\n']],
+    ],
+    [
+      'in a point of a list',
+      '1. It:\n\n   a.ts\n   ```\n   x\n     y\n   ```\n   Done.',
+      [['a.ts', 'x\n  y\n']],
+    ],
     ['empty', 'a.ts\n```\n```', [['a.ts', '']]],
     [
       'several',
@@ -256,8 +271,11 @@ describe('whole files', () => {
     expect(edits.map(({ path, text }) => [path, text])).toEqual(files)
   })
 
-  test('a file that is cut is not taken', () => {
-    const { edits, problems } = readWholeFiles('a.ts\n```\nx\n')
+  test.each([
+    ['that is cut', 'a.ts\n```\nx\n'],
+    ['whose fences do not match', 'a.ts\n```\n```sh\nx\n```\n'],
+  ])('a file %s is not taken', (_, reply) => {
+    const { edits, problems } = readWholeFiles(reply)
     expect(edits).toEqual([])
     expect(problems).toEqual(['line 2: the reply ends before a.ts is closed; it is not taken'])
   })
