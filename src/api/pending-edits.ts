@@ -103,10 +103,11 @@ export class PendingEdits {
   async review(reply: string, format: EditFormat, cut: boolean): Promise<EditReview> {
     const known = this.editable().map(({ path }) => path)
     const problems: string[] = []
+    const files = format === 'whole' ? readWholeFiles(reply, known) : undefined
     // Models that are told to write whole files know blocks all the same.
-    const all: Edits[] = blocksOf(reply, known, cut, problems).map(block => ({ blocks: [block] }))
-    if (format === 'whole')
-      all.push(...taken(readWholeFiles(reply, known), problems).map(whole => ({ whole })))
+    const blocks = blocksOf(files?.rest ?? reply, known, cut, problems)
+    const all: Edits[] = blocks.map(block => ({ blocks: [block] }))
+    if (files) all.push(...taken(files, problems).map(whole => ({ whole })))
     const review = { edits: [], rejected: [], withdrawn: [], stale: [] } as {
       readonly edits: PendingEdit[]
       readonly rejected: RejectedEdit[]

@@ -120,8 +120,15 @@ class Body {
  * The whole files of a reply: a path, then a fenced block, which a longer fence may hold, and which may hold others that say their language.
  * A later one of the same path counts.
  */
-export function readWholeFiles(reply: string, known: readonly string[] = []): ReadEdits<WholeFile> {
+export function readWholeFiles(
+  reply: string,
+  known: readonly string[] = [],
+): ReadEdits<WholeFile> & {
+  /** The reply with empty lines for those of files. */
+  readonly rest: string
+} {
   const lines = reply.split(/\r?\n/)
+  const rest = [...lines]
   const edits = new Map<string, WholeFile>()
   const problems: string[] = []
   let behind = 0
@@ -136,6 +143,7 @@ export function readWholeFiles(reply: string, known: readonly string[] = []): Re
       .map(line => (line.startsWith(indent) ? line.slice(indent.length) : line))
     // A fence without a path holds an example, one with edit blocks no file.
     const isFile = path !== undefined && !content.some(line => SEARCH.test(line))
+    if (isFile) rest.fill('', at + 1, end)
     if (isFile && end === lines.length)
       problems.push(`line ${at + 1}: the reply ends before ${path} is closed; it is not taken`)
     else if (isFile)
@@ -143,7 +151,7 @@ export function readWholeFiles(reply: string, known: readonly string[] = []): Re
     at = end
     behind = end + 1
   }
-  return { edits: [...edits.values()], problems }
+  return { edits: [...edits.values()], problems, rest: rest.join('\n') }
 }
 
 /** The line that closes the fence of a line, or the end. */

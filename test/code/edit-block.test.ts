@@ -271,6 +271,11 @@ describe('whole files', () => {
     expect(edits.map(({ path, text }) => [path, text])).toEqual(files)
   })
 
+  test('the lines of files are none of the rest', () => {
+    const { rest } = readWholeFiles('One\na.lua\n```\n--- Search for it.\n```\n\n```\nb\n```\n')
+    expect(rest).toBe('One\na.lua\n```\n\n```\n\n```\nb\n```\n')
+  })
+
   test.each([
     ['that is cut', 'a.ts\n```\nx\n'],
     ['whose fences do not match', 'a.ts\n```\n```sh\nx\n```\n'],
