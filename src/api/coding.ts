@@ -200,8 +200,9 @@ export class CodingSession {
     }
     if (confirmed.length > 0)
       await this.#journal.apply(confirmed.map(({ path, before, after }) => ({ path, before, after })))
-    for (const { path, after } of confirmed) this.references.changed(path, after)
-    this.#pending.applied(confirmed)
+    for (const { path, before, after } of confirmed)
+      this.references.changed(path, after, before === undefined)
+    this.#pending.remove(confirmed)
     return { applied: confirmed.map(({ path }) => path), left }
   }
 
@@ -217,7 +218,7 @@ export class CodingSession {
     const paths = await this.#journal.undo()
     for (const path of paths) {
       const target = await editTarget(this.#folder, path)
-      if (target.kind !== 'refused') this.references.changed(path, target.text)
+      if (target.kind !== 'refused') this.references.putBack(path, target.text)
     }
     return paths
   }

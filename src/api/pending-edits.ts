@@ -62,8 +62,6 @@ export class PendingEdits {
   #waiting: readonly PendingEdit[] = []
   /** As they were when the last message was sent, but for those that were applied or dropped since. */
   #before: readonly PendingEdit[] = []
-  /** Files that the model itself has made. */
-  readonly #written = new Set<string>()
   /** Files that messages name and that do not exist. */
   readonly #named = new Set<string>()
 
@@ -139,12 +137,6 @@ export class PendingEdits {
     })
   }
 
-  /** They are made. */
-  applied(edits: readonly PendingEdit[]): void {
-    for (const { path, before } of edits) if (before === undefined) this.#written.add(path)
-    this.remove(edits)
-  }
-
   /** They no longer wait. */
   remove(edits: readonly PendingEdit[]): void {
     const paths = new Set(edits.map(({ path }) => path))
@@ -202,7 +194,7 @@ export class PendingEdits {
   /** Who has seen lines of a file only, or none, would lose the others by writing it whole. */
   #knownWhole(target: Target): Target {
     const { path, file } = target
-    if (file.kind !== 'text' || this.#written.has(path) || this.#references.holds(path)) return target
+    if (file.kind !== 'text' || this.#references.holds(path)) return target
     const reason = `the file exists, and not all of it was shown; @${path} shows it`
     return { ...target, file: { kind: 'refused', reason }, stale: this.#references.seen.has(path) }
   }

@@ -40,6 +40,15 @@ export interface ExpandedMessage {
   readonly refused: readonly { readonly path: string; readonly reason: string }[]
 }
 
+/** What the conversation holds of a file. */
+interface Shown {
+  /** The path under which it lies. */
+  readonly of: string
+  /** Not only lines of it. */
+  readonly whole: boolean
+  readonly content: string
+}
+
 /** Bytes that are taken without asking, and at most. */
 const LARGE = 256 * 1024
 const LARGEST = 4 * 1024 * 1024
@@ -62,8 +71,10 @@ export function findReferences(message: string): Reference[] {
 export class FileReferences {
   readonly #files: ProjectFiles
   readonly #confirm: (question: string) => Promise<boolean>
-  /** Contents by name and range, as they were shown. */
-  readonly #shown = new Map<string, string>()
+  /** By name and range, as they were shown. */
+  readonly #shown = new Map<string, Shown>()
+  /** Files that the model itself has made. */
+  readonly #made = new Set<string>()
   /** Whole texts by the paths under which files lie, as they were when something of them was shown. */
   readonly #seen = new Map<string, string>()
   /** Paths as messages write them, and where they lead. */
@@ -83,16 +94,17 @@ export class FileReferences {
     const blocks: string[] = []
     for (const reference of findReferences(message)) {
       const name = nameOf(reference)
-      const content = await this.#read(reference)
-      if (typeof content !== 'string') {
-        if (content) refused.push({ path: reference.path, reason: content.reason })
+      const read = await this.#read(reference)
+      if (!read || 'reason' in read) {
+        if (read) refused.push({ path: reference.path, reason: read.reason })
         continue
       }
-      if (this.#shown.get(name) === content) {
+      const { content } = read
+      if (this.#shown.get(name)?.content === content) {
         known.push(name)
         continue
       }
-      this.#shown.set(name, content)
+      this.#shown.set(name, read)
       blocks.push(block(name, content))
       const lines = content.split('\n').length - (content.endsWith('\n') ? 1 : 0)
       included.push({ name, lines, bytes: new TextEncoder().encode(content).length })
@@ -112,9 +124,7 @@ export class FileReferences {
 
   /** Whether the conversation holds all of a file, and not only lines of it. */
   holds(path: string): boolean {
-    return (
-      this.#shown.has(path) || [...this.#names].some(([name, real]) => real === path && this.#shown.has(name))
-    )
+    return this.#made.has(path) || [...this.#shown.values()].some(({ of, whole }) => whole && of === path)
   }
 
   /** A file that was shown before, as it is by now, for a message to begin with; undefined where it can no longer be shown. */
@@ -126,23 +136,40 @@ export class FileReferences {
     if (text === undefined) return undefined
     this.#seen.set(path, text)
     const content = withoutMark(text)
-    this.#shown.set(path, content)
+    this.#shown.set(path, { of: path, whole: true, content })
     return block(path, content)
   }
 
-  /** Takes note of what the model itself made of a file; undefined: it is gone. */
-  changed(path: string, text: string | undefined): void {
-    if (text === undefined) this.#seen.delete(path)
-    else this.#seen.set(path, text)
+  /** Takes note of what the model itself made of a file, `all` of it where there was none; undefined: it is gone. */
+  changed(path: string, text: string | undefined, all = false): void {
+    if (text === undefined) {
+      this.#seen.delete(path)
+      this.#unlearn(path)
+    } else this.#seen.set(path, text)
+    if (all) this.#made.add(path)
+  }
+
+  /** Takes note of a file that is again as it was before the model changed it: the conversation says otherwise. */
+  putBack(path: string, text: string | undefined): void {
+    this.#unlearn(path)
+    this.changed(path, text)
   }
 
   /** Forgets what was shown: the conversation no longer holds it. */
   forget(): void {
     this.#shown.clear()
+    this.#made.clear()
+  }
+
+  /** What was shown of a file is no longer so; `lines`: nor are lines of it alone. */
+  #unlearn(path: string, lines = true): void {
+    this.#made.delete(path)
+    for (const [name, { of, whole }] of this.#shown)
+      if (of === path && (whole || lines)) this.#shown.delete(name)
   }
 
   /** The text, why not, or undefined for what only looks like a reference. */
-  async #read(reference: Reference): Promise<string | { readonly reason: string } | undefined> {
+  async #read(reference: Reference): Promise<Shown | { readonly reason: string } | undefined> {
     const { path } = reference
     const found = await this.#files.find(path)
     if (found.kind === 'missing') return /[./\\]/.test(path) ? { reason: 'there is no such file' } : undefined
@@ -154,12 +181,16 @@ export class FileReferences {
         return { reason: `it ${concern}` }
     const text = decoded(await found.read())
     if (text === undefined) return { reason: 'it is no text' }
-    const shown = range(withoutMark(text), reference)
-    if (typeof shown === 'string' && found.inside) {
+    const content = range(withoutMark(text), reference)
+    if (typeof content !== 'string') return content
+    if (found.inside) {
+      const before = this.#seen.get(found.path)
+      // Who sees lines of a file that has changed no longer knows all of it.
+      if (before !== undefined && before !== text) this.#unlearn(found.path, false)
       this.#seen.set(found.path, text)
       this.#names.set(path, found.path)
     }
-    return shown
+    return { of: found.path, whole: reference.first === undefined, content }
   }
 }
 
