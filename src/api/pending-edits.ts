@@ -89,6 +89,10 @@ export class PendingEdits {
 
   /** Takes note of new files that a message names. */
   async named(message: string): Promise<void> {
+    for (const path of this.#named) {
+      const { kind } = await editTarget(this.#folder, path)
+      if (kind !== 'missing') this.#named.delete(path)
+    }
     const words = message.match(FILE_NAME) ?? []
     for (const word of [...new Set(words)].slice(0, MOST_NAMES)) {
       if (badEditPath(word) !== undefined) continue

@@ -60,3 +60,11 @@ test('a file that is put back is shown again', async () => {
   expect((await whole('a.txt', 'three\n')).stale).toEqual(['a.txt'])
   expect((await references.expand('@a.txt @a.txt:1')).known).toEqual([])
 })
+
+test('a new file that a message named is none once it is there', async () => {
+  await pending.named('Write one.txt and two.txt.')
+  expect(pending.editable().map(({ path }) => path)).toEqual(['one.txt', 'two.txt'])
+  await write('one.txt', 'mine\n')
+  await pending.named('Go on.')
+  expect(pending.editable()).toEqual([{ path: 'two.txt', text: undefined }])
+})
