@@ -31,11 +31,13 @@ const REPLACE = /^>{5,9} ?REPLACE\s*$/i
 /** What is meant as the beginning of a block and written in another way. */
 const ALMOST = /^\s*[<-]{3,}\s*(SEARCH|ORIGINAL|OLD)\b/i
 const UNIFIED = /^@@ -\d+(,\d+)? \+\d+(,\d+)? @@/
-const FENCE = /^\s*(`{3,}|~{3,})\s*([^`]*)$/
+const FENCE = /^\s*(`{3,}|~{3,})([^`]*)$/
 /** Columns that a fence may stand further to the right than the one that it closes; a tab has as many and one more. */
 const FURTHER = 3
 /** Lines above a block in which its path may stand. */
 const LINES_ABOVE = 3
+/** Letters of such a line: no path has so many. */
+const LONGEST = 1200
 
 /** The blocks of a reply, in their order. `known`: paths that may hold spaces or have no folder and ending. */
 export function readEditBlocks(reply: string, known: readonly string[] = []): ReadEdits<EditBlock> {
@@ -163,7 +165,7 @@ function closing(lines: readonly string[], at: number, fence: string): number {
     const [, other, info] = FENCE.exec(lines[end]!) ?? []
     const last = open.at(-1)!
     if (other?.[0] !== last[0] || other!.length < last.length || columns(lines[end]!) > furthest) continue
-    if (info !== '') open.push(other!)
+    if (info!.trim() !== '') open.push(other!)
     else if (open.length === 1) break
     else open.pop()
   }
@@ -200,9 +202,10 @@ function pathInInfo(info: string, known: readonly string[]): string | undefined 
 
 /** A path alone on a line, without what models put around it; undefined where the line says something else. */
 function pathIn(line: string, known: readonly string[]): string | undefined {
-  if (known.includes(line.trim())) return line.trim()
-  const bare = line
-    .trim()
+  const alone = line.trim()
+  if (known.includes(alone)) return alone
+  if (alone.length > LONGEST) return undefined
+  const bare = alone
     .replace(/^(?:[#*>\-+`"'\s]|\/\/\s|\d+\.\s)+|[*`"':\s]+$/g, '')
     .replace(/^(?:file(?:name)?|path|edit|create|update)\s*:?\s+[`"'*]*/i, '')
     .replace(/^@/, '')

@@ -10,12 +10,12 @@ const comment = new RegExp(
   `^\\s*${OPEN}\\s*(?:${DOTS}.*|.*\\b(?:rest|remaining|existing|unchanged|same)\\b.*${DOTS}\\s*${CLOSE}\\s*)$`,
   'i',
 )
-/** Letters of such comments at most. */
+/** Letters of such lines at most. */
 const MOST = 200
 
 /** Whether a line is dots for lines that stay. */
 export function isElision(line: string): boolean {
-  return alone.test(line)
+  return line.length <= MOST && alone.test(line)
 }
 
 /** The first line of `made` that says that lines were left out, and that is not in `known`. Dots outside of comments may be code. */

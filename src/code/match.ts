@@ -25,10 +25,11 @@ export function findMatch(
   search: readonly string[],
   replace: readonly string[],
 ): Match {
-  for (const reading of [
-    ...[exact, trailingSpace, indentation, punctuation],
-    ...[withoutFences, withoutEmptyEdges, elisions],
-  ]) {
+  return firstFound(readings, file, search, replace)
+}
+
+function firstFound(readings: readonly Reading[], ...[file, search, replace]: Parameters<Reading>): Match {
+  for (const reading of readings) {
     const match = reading(file, search, replace)
     if (match.kind !== 'missing') return match
   }
@@ -37,9 +38,7 @@ export function findMatch(
 
 type Reading = (file: readonly string[], search: readonly string[], replace: readonly string[]) => Match
 
-const exact = comparing(line => line, 'exact')
 const trailingSpace = comparing(line => line.trimEnd(), 'but for space at line ends')
-const punctuation = comparing(folded, 'but for Unicode punctuation')
 
 /** Lines that are equal once `key` has been taken of both. */
 function comparing(key: (line: string) => string, how: string): Reading {
@@ -103,9 +102,12 @@ function shiftAt(
 }
 
 /** Fences around what a block holds are not of the file. */
-const withoutFences: Reading = (file, search, replace) => {
-  const inner = unfenced(search)
-  return inner === undefined ? { kind: 'missing' } : findMatch(file, inner, unfenced(replace) ?? replace)
+function withoutFences(then: readonly Reading[]): Reading {
+  return (file, search, replace) => {
+    const inner = unfenced(search)
+    if (inner === undefined) return { kind: 'missing' }
+    return firstFound(then, file, inner, unfenced(replace) ?? replace)
+  }
 }
 
 function unfenced(lines: readonly string[]): readonly string[] | undefined {
@@ -115,9 +117,12 @@ function unfenced(lines: readonly string[]): readonly string[] | undefined {
 }
 
 /** Empty lines that a block begins or ends with may be none of the file's. */
-const withoutEmptyEdges: Reading = (file, search, replace) => {
-  const inner = withoutEmpty(search)
-  return inner.length === search.length ? { kind: 'missing' } : findMatch(file, inner, withoutEmpty(replace))
+function withoutEmptyEdges(then: readonly Reading[]): Reading {
+  return (file, search, replace) => {
+    const inner = withoutEmpty(search)
+    if (inner.length === search.length) return { kind: 'missing' }
+    return firstFound(then, file, inner, withoutEmpty(replace))
+  }
 }
 
 function withoutEmpty(lines: readonly string[]): readonly string[] {
@@ -157,6 +162,15 @@ function cut(lines: readonly string[]): string[][] {
   }
   return parts
 }
+
+const plain = [
+  ...[comparing(line => line, 'exact'), trailingSpace, indentation],
+  comparing(folded, 'but for Unicode punctuation'),
+]
+// One layer of each: what is in more of them was not meant.
+const inFences = withoutFences([...plain, withoutEmptyEdges([...plain, elisions]), elisions])
+const inEmptyLines = withoutEmptyEdges([...plain, inFences, elisions])
+const readings = [...plain, inFences, inEmptyLines, elisions]
 
 function single(
   starts: readonly number[],

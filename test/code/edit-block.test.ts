@@ -219,10 +219,17 @@ describe('replies that are off', () => {
     ['a.ts\n```\n', 0],
     ['#'.repeat(1000), 0],
     ['# same '.repeat(100), 0],
+    [' ', 0],
+    ['``` ', 0],
+    [':', 0],
   ])('a megabyte of %j', (line, edits) => {
     const reply = line.repeat(Math.ceil(2 ** 20 / line.length))
     expect(readEditBlocks(reply).edits).toHaveLength(edits)
     expect(readWholeFiles(reply).edits.length).toBeLessThan(2)
+    // Within a line, where a path may stand and behind a fence.
+    const { edits: none } = readEditBlocks(`x${reply.replaceAll('\n', ' ')}x\n${body}`)
+    expect(none).toEqual([])
+    expect(readWholeFiles(`\`\`\`${reply.replaceAll('\n', ' ')}\`\n`).edits).toEqual([])
   })
 })
 

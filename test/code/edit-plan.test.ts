@@ -267,6 +267,11 @@ describe('what is not', () => {
     expect(reasons(plan(spaced, [`  x\n${'x\n'.repeat(20_000)}`, 'z\n']))).toEqual([
       'the lines to search are not in the file',
     ])
+    const missing = ['the lines to search are not in the file']
+    const space = ' '.repeat(1_000_000)
+    expect(reasons(plan('a\n', [`${space}x\n...${space}x\n`, 'z\n']))).toEqual(missing)
+    const fences = '```\n'.repeat(10_000)
+    expect(reasons(plan('a\n', [`${fences}x\n${fences}`, 'z\n']))).toEqual(missing)
   })
 })
 
