@@ -18,10 +18,16 @@ export async function reportFailure(
   error: unknown,
   options: { json: boolean; debug: boolean; color: boolean },
 ): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
   if (error instanceof Interrupted) return EXIT_INTERRUPTED
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
   const terminal = new Terminal(options)
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    // People were told by commander.
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+    if (options.json) await terminal.json({ error: { name: UsageError.name, message } })
+    return EXIT_USAGE
+  }
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
   process.stderr.write(
     `${terminal.paint.red('error:')} ${options.debug ? stack : message.replaceAll('\n', ' ')}\n`,
   )

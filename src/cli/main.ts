@@ -27,6 +27,8 @@ const program = new Command('torchless')
   .enablePositionalOptions()
   .showHelpAfterError(false)
   .exitOverride()
+  // A suggestion would be a line of its own.
+  .configureOutput({ outputError: (text, write) => write(`${text.trimEnd().replaceAll('\n', ' ')}\n`) })
 addRunCommand(program)
 addInspectCommand(program)
 addTokenizeCommand(program)
@@ -40,20 +42,19 @@ addImatrixCommand(program)
 addPullCommand(program)
 addAttachCommand(program)
 
+const has = (flag: string) => process.argv.includes(flag)
+const how = { json: has('--json'), debug: has('--debug'), color: !has('--no-color') }
+
 // A reader that has seen enough closes the pipe; that is no failure.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    // Not as JSON: there is nowhere to write that to.
+    void reportFailure(error, { ...how, json: false }).then(code => process.exit(code))
   })
 
-const has = (flag: string) => process.argv.includes(flag)
 try {
   await program.parseAsync()
 } catch (error) {
-  process.exitCode = await reportFailure(error, {
-    json: has('--json'),
-    debug: has('--debug'),
-    color: !has('--no-color'),
-  })
+  process.exitCode = await reportFailure(error, how)
 }

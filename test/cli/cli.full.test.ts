@@ -1,5 +1,6 @@
 // The command as users and programs meet it: output, JSON, exit codes, errors in one line. Runs what `npm test` built.
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ggufBytes } from '../../src/formats/gguf.ts'
@@ -116,6 +117,7 @@ it('with weights on disk the text is the same', async () => {
 describe('mistakes end with one line and an exit code', () => {
   const cases: [string, () => string[], number, RegExp][] = [
     ['unknown flag', () => [model, 'x', '--nonsense'], 2, /nonsense/],
+    ['misspelt flag', () => [model, 'x', '--temperatur', '1'], 2, /temperatur'.*mean --temperature/],
     ['number out of range', () => [model, 'x', '--temperature', '-1'], 2, /temperature/],
     ['no number', () => [model, 'x', '--top-k', 'many'], 2, /top-k/],
     ['unknown backend', () => [model, 'x', '--backend', 'abacus'], 2, /backend/],
@@ -148,6 +150,27 @@ describe('mistakes end with one line and an exit code', () => {
     expect(err).toMatch(message)
     expect(err.trimEnd().split('\n')).toHaveLength(1)
     expect({ code, out }).toEqual({ code: exit, out: '' })
+  })
+
+  it.each([
+    ['commander finds', ['x', '--temperature', '-1'], /^option '--temperature <t>' argument '-1' is invalid/],
+    ['it finds itself', ['x', '--system', 'y'], /^--system: only in a chat/],
+  ])('as JSON too, what %s', async (_, args, message) => {
+    const { code, out } = await torchless([...args, '--json'])
+    expect(JSON.parse(out)).toEqual({
+      error: { name: 'UsageError', message: expect.stringMatching(message) },
+    })
+    expect(code).toBe(2)
+  })
+
+  it.runIf(existsSync('/dev/full'))('a disk that is full', async () => {
+    const child = spawnSync('sh', [
+      '-c',
+      '"$0" dist/cli/main.js --list-backends >/dev/full',
+      process.execPath,
+    ])
+    expect(child.stderr.toString()).toMatch(/^error: ENOSPC[^\n]*\n$/)
+    expect(child.status).toBe(1)
   })
 
   it('malformed model, as JSON too, and with a stack trace for --debug', async () => {
