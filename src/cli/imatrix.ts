@@ -1,5 +1,4 @@
 // `torchless imatrix`: which columns of a model's matrices matter, for `torchless quantize --imatrix`.
-import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { computeImportance, type FormatName, type LoadOptions } from '../api/index.ts'
@@ -7,6 +6,7 @@ import { interruptSignal } from './interrupt.ts'
 import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { whole } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
+import { readText } from './text-file.ts'
 
 type ImatrixFlags = TerminalOptions & {
   readonly file: string
@@ -41,7 +41,7 @@ export function addImatrixCommand(program: Command): void {
 async function run(model: string, path: string, flags: ImatrixFlags): Promise<void> {
   const terminal = new Terminal(flags)
   const signal = interruptSignal()
-  const text = await readFile(flags.file, 'utf8')
+  const text = await readText(flags.file)
   const bar = terminal.progress('reading', 'chunks')
   try {
     await computeImportance(model, text, path, {

@@ -1,11 +1,11 @@
 // `torchless perplexity`: how well a model predicts a text.
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { perplexity } from '../api/index.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { whole } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
+import { readText } from './text-file.ts'
 
 type PerplexityFlags = LoadFlags & TerminalOptions & { readonly file: string; readonly ctx?: number }
 
@@ -24,7 +24,7 @@ export function addPerplexityCommand(program: Command): void {
 async function run(path: string, flags: PerplexityFlags): Promise<void> {
   const terminal = new Terminal(flags)
   const signal = interruptSignal()
-  const text = await readFile(flags.file, 'utf8')
+  const text = await readText(flags.file)
   const model = await load(path, flags, terminal)
   const bar = terminal.progress('perplexity', 'windows')
   try {

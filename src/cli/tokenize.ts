@@ -1,6 +1,5 @@
 // `torchless tokenize`: text to token ids and back.
-import { readFile } from 'node:fs/promises'
-import { text as readText } from 'node:stream/consumers'
+import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { type FormatName, loadTokenizer } from '../api/index.ts'
 import { UsageError } from './failure.ts'
@@ -8,6 +7,7 @@ import { addFormatOption, addTerminalOptions } from './load-options.ts'
 import { localModel } from './model-argument.ts'
 import { tokenIds } from './numbers.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
+import { readText } from './text-file.ts'
 
 type TokenizeFlags = TerminalOptions & {
   readonly file?: string
@@ -49,6 +49,6 @@ async function tokenize(path: string, given: string | undefined, flags: Tokenize
 }
 
 async function readInput(given: string | undefined, file: string | undefined): Promise<string> {
-  if (file !== undefined) return readFile(file, 'utf8')
-  return given ?? readText(process.stdin)
+  if (file !== undefined) return readText(file)
+  return given ?? readAll(process.stdin)
 }

@@ -118,6 +118,24 @@ describe('mistakes end with one line and an exit code', () => {
   const cases: [string, () => string[], number, RegExp][] = [
     ['unknown flag', () => [model, 'x', '--nonsense'], 2, /nonsense/],
     ['misspelt flag', () => [model, 'x', '--temperatur', '1'], 2, /temperatur'.*mean --temperature/],
+    [
+      'missing text',
+      () => ['perplexity', model, '--file', 'missing.txt'],
+      1,
+      /error: missing\.txt: no such file/,
+    ],
+    [
+      'missing file to cut',
+      () => ['tokenize', model, '--file', 'missing.txt'],
+      1,
+      /error: missing\.txt: no such file/,
+    ],
+    [
+      'missing text to read',
+      () => ['imatrix', model, 'x.gguf', '--file', 'missing.txt'],
+      1,
+      /error: missing\.txt: no such file/,
+    ],
     ['number out of range', () => [model, 'x', '--temperature', '-1'], 2, /temperature/],
     ['no number', () => [model, 'x', '--top-k', 'many'], 2, /top-k/],
     ['unknown backend', () => [model, 'x', '--backend', 'abacus'], 2, /backend/],
