@@ -123,7 +123,7 @@ async function run(first: string | undefined, second: string | undefined, flags:
       throw new UsageError(`--${flag}: only in a chat (--chat), a completion has no such thing`)
   const structured = await structuredOptions(flags, flags)
   const signal = interruptSignal()
-  const prompt = given === undefined || given === '-' ? await promptFromStdin(given) : given
+  const prompt = given === undefined || given === '-' ? await promptFromStdin(given, signal) : given
   const model = await load(path, flags, terminal)
   const bar = terminal.progress('prompt', 'tokens')
   const generation = model.generate(prompt, {
@@ -215,10 +215,17 @@ function isModel(argument: string): boolean {
   )
 }
 
-async function promptFromStdin(given: string | undefined): Promise<string> {
+/** Rejects with the signal's reason on abort, and reads no more then. */
+async function promptFromStdin(given: string | undefined, signal: AbortSignal): Promise<string> {
   if (process.stdin.isTTY && given === undefined)
     throw new UsageError('no prompt: give one after the model, or pipe it in')
-  return (await text(process.stdin)).replace(/\r?\n$/, '')
+  const stop = () => process.stdin.destroy(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return (await text(process.stdin)).replace(/\r?\n$/, '')
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 function samplingOptions(flags: RunFlags): GenerateOptions {

@@ -1,8 +1,8 @@
 // The command as users and programs meet it: output, JSON, exit codes, errors in one line. Runs what `npm test` built.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ggufBytes } from '../../src/formats/gguf.ts'
 import { llamaGoldens } from '../fixtures/load.ts'
 import { vocabularies } from '../fixtures/vocab.ts'
@@ -89,6 +89,16 @@ describe('run', () => {
     expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toMatchObject({ finish: 'length' })
     expect(err).toMatch(/context/)
     expect(code).toBe(0)
+  })
+
+  it('answers Ctrl-C with exit code 130 while it waits for a prompt', async () => {
+    const child = spawn(process.execPath, ['dist/cli/main.js', model, '-'])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const ended = new Promise<number | null>(resolve => child.on('close', resolve))
+    // More than a pipe holds: once it is written, somebody reads.
+    await new Promise<void>(resolve => child.stdin.write('x'.repeat(2 ** 20), () => resolve()))
+    child.kill('SIGINT')
+    expect(await ended).toBe(130)
   })
 
   // The model would go on for minutes.
