@@ -328,6 +328,25 @@ describe('piped', () => {
     expect(err).not.toMatch(/^ +at /m)
   })
 
+  test('an interrupt stops a reply and all that was to follow', async () => {
+    const args = ['--chat', '--json', '--max-tokens', '480', '--temperature', '5', '--seed', '1']
+    const child = spawn(process.execPath, ['dist/cli/main.js', ...args])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let out = ''
+    const ended = new Promise<number | null>(resolve => child.on('close', resolve))
+    child.stdin.end('Once upon a time\nAnd then?\n')
+    await new Promise<void>(resolve =>
+      child.stdout.on('data', (data: Buffer) => {
+        out += data
+        resolve()
+      }),
+    )
+    child.kill('SIGINT')
+    expect(await ended).toBe(130)
+    const done = out.split('\n').filter(line => line.includes('"done"'))
+    expect(done.map(line => JSON.parse(line))).toEqual([expect.objectContaining({ finish: 'abort' })])
+  })
+
   test('what only begins like a command is a message', async () => {
     const { err } = await chat(['/usr/bin/x is a path', '/nothing'])
     expect(err).toContain('/nothing is no command')

@@ -133,7 +133,7 @@ async function say(message: string | undefined, partner: Partner, input: ChatInp
   })
 }
 
-/** Carries out what `begin` begins, until Ctrl-C, and tells how it went. */
+/** Carries out what `begin` begins, until Ctrl-C, and tells how it went. Rejects with Interrupted after Ctrl-C where nobody can be asked. */
 async function answer(
   conversation: Partner,
   input: ChatInput,
@@ -160,7 +160,8 @@ async function answer(
   } catch (error) {
     // Whether the message stayed in the history depends on what came.
     conversation.references.forget()
-    if (error !== stopped) throw error
+    // Where nobody is there to go on, what was to follow is not wanted either.
+    if (error !== stopped || !input.asks) throw error
     terminal.note('stopped')
   } finally {
     bar.stop()
