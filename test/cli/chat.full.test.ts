@@ -297,6 +297,21 @@ describe('piped', () => {
     expect(code).toBe(1)
   })
 
+  test('as JSON, what fails is a line in place of the last one', async () => {
+    const { code, out } = await chat(['story '.repeat(600), '/top-k -1', 'Once upon a time'], '--json')
+    const lines = out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+      .filter(line => !('text' in line))
+    expect(lines).toEqual([
+      { error: { name: 'ContextOverflowError', message: expect.stringContaining('512 tokens') } },
+      { error: { name: 'UsageError', message: expect.stringContaining('/top-k: Expected') } },
+      expect.objectContaining({ done: true }),
+    ])
+    expect(code).toBe(1)
+  })
+
   test('files that a message refers to are shown to the model, once', async () => {
     const { err } = await chat([
       'Explain @tsconfig.build.json:1-2',

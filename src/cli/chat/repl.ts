@@ -108,6 +108,8 @@ async function loop<P extends Partner>(
       if (over || !(error instanceof TorchlessError)) throw error
       terminal.fail(printable(error.message))
       // A program that reads the answers must learn that one is missing.
+      const { name, message } = error
+      if (terminal.options.json) await terminal.json({ error: { name, message } })
       if (!person) process.exitCode = EXIT_FAILURE
     }
   }

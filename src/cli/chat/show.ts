@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 import type { Reply, ReplyPiece, ReplyStream } from '../../api/index.ts'
+import { Interrupted } from '../failure.ts'
 import type { Terminal } from '../terminal.ts'
 import { printable } from './printable.ts'
 import { WordWrap } from './wrap.ts'
@@ -24,7 +25,7 @@ export async function showReply(
   return stream
 }
 
-/** Lets `take` write pieces, then tells what came, also where it fails; rejects as it does. */
+/** Lets `take` write pieces, then tells what came, also where it is interrupted; rejects as it does. */
 export async function showing(
   out: PieceWriter,
   take: () => Promise<void>,
@@ -38,7 +39,8 @@ export async function showing(
   }
   await out.end()
   const came = await replies().catch(() => [])
-  if (came.length > 0) await out.done(came)
+  // Of what failed otherwise, the error is the last line.
+  if (came.length > 0 && (!failure || failure.error instanceof Interrupted)) await out.done(came)
   if (failure) throw failure.error
 }
 
