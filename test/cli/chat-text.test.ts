@@ -1,5 +1,6 @@
 // What goes to and comes from the terminal of a chat: text made safe, broken at words, put together of lines.
 import { describe, expect, test } from 'vitest'
+import { complete } from '../../src/cli/chat/complete.ts'
 import { MessageReader } from '../../src/cli/chat/messages.ts'
 import { printable } from '../../src/cli/chat/printable.ts'
 import { WordWrap } from '../../src/cli/chat/wrap.ts'
@@ -34,6 +35,7 @@ describe('wrapping', () => {
     ['lines of their own', 'one\n\n  two\nthree', 'one\n\n  two\nthree'],
     ['letters that are written without spaces', '日本語 日本語', '日本語 日\n本語'],
     ['space at the end', 'one \n two ', 'one \n two '],
+    ['characters of two units', 'a🙂🙂🙂🙂🙂🙂', 'a🙂🙂🙂🙂\n🙂🙂'],
   ])('%s', (_, text, expected) => {
     expect(wrap([text])).toBe(expected)
     expect(wrap([...text])).toBe(expected)
@@ -46,6 +48,17 @@ describe('wrapping', () => {
     columns = 8
     out += wrapped.push('five six seven eight') + wrapped.flush()
     expect(out).toBe('one two three four\nfive six\nseven\neight')
+  })
+})
+
+describe('completion of paths', () => {
+  const found = (begun: string) => complete(`/load ${begun}`, [{ names: ['load'], completes: 'paths' }])[0]
+
+  test('shows what is hidden where its name is begun', () => {
+    expect(found('.git')).toContain('.gitignore')
+    expect(found('./.gitig')).toEqual(['.gitignore'])
+    expect(found('')).not.toContain('.gitignore')
+    expect(found('./')).not.toContain('.gitignore')
   })
 })
 

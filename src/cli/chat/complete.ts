@@ -28,7 +28,7 @@ function paths(begun: string): string[] {
   const prefix = folder === '.' && !begun.startsWith('.') ? '' : folder
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter(({ name }) => !name.startsWith('.') || begun.endsWith('.'))
+      .filter(({ name }) => !name.startsWith('.') || /(?:^|[/\\])\.[^/\\]*$/.test(begun))
       .map(entry => `${join(prefix, entry.name)}${entry.isDirectory() ? '/' : ''}`)
       .filter(path => path.startsWith(begun.replace(/^\.\//, '')))
       .toSorted()

@@ -70,5 +70,7 @@ export class WordWrap {
 function breakable(word: string, columns: number): number {
   const wide = /[\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]/.exec(word)
   if (wide) return wide.index === 0 ? (word.length > 1 ? 1 : 0) : wide.index
-  return word.length > columns ? columns : 0
+  if (word.length <= columns) return 0
+  // No character is cut in two.
+  return columns > 1 && word.codePointAt(columns - 1)! > 0xffff ? columns - 1 : columns
 }
