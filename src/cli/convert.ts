@@ -1,5 +1,5 @@
 // `torchless convert`: a model of any format becomes a file of another.
-import { extname } from 'node:path'
+import { extname, sep } from 'node:path'
 import { type Command, Option } from 'commander'
 import { convertModel, type FormatName, type WritableFormat, writableFormats } from '../api/index.ts'
 import { UsageError } from './failure.ts'
@@ -33,10 +33,12 @@ export function addConvertCommand(program: Command): void {
 
 async function convert(from: string, path: string, flags: ConvertFlags): Promise<void> {
   const terminal = new Terminal(flags)
-  const to = flags.to ?? byExtension[extname(path).toLowerCase()]
+  // Names of models have dots: what ends in a slash is a folder all the same.
+  const named = path.endsWith('/') || path.endsWith(sep) ? '' : extname(path).toLowerCase()
+  const to = flags.to ?? byExtension[named]
   if (to === undefined)
     throw new UsageError(
-      `convert: expected a name that ends in .gguf or .bin or has no ending (a folder), or --to, found ${path}`,
+      `convert: expected a name that ends in .gguf or .bin or has no ending (a folder), a slash at its end, or --to, found ${path}`,
     )
   const model = await localModel(from, terminal)
   const bar = terminal.progress('writing', 'MB')

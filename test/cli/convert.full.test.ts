@@ -59,7 +59,7 @@ describe('mistakes end with one line and an exit code, and write nothing', () =>
       'a name that says nothing',
       () => [gguf, join(folder, 'x.y')],
       2,
-      /\.gguf or \.bin or has no ending \(a folder\), or --to/,
+      /\.gguf or \.bin or has no ending \(a folder\), a slash at its end, or --to/,
     ],
     ['an unknown format', () => [gguf, join(folder, 'x.bin'), '--to', 'abacus'], 2, /abacus/],
     ['no such file', () => [join(folder, 'none'), join(folder, 'x.bin')], 1, /no such file/],
@@ -135,6 +135,13 @@ describe('a folder as HuggingFace has them', () => {
     const { out } = await torchless(['inspect', checkpoint])
     expect(out).toMatch(/^format: +safetensors\narchitecture: +llama\n/)
     expect((await torchless(['tokenize', checkpoint, golden.prompt])).code).toBe(0)
+  })
+
+  it('may have a dot in its name, if a slash ends that', async () => {
+    const dotted = `${join(folder, 'Qwen3-0.6B')}/`
+    const { code, err } = await torchless(['convert', gguf, dotted])
+    expect([code, err]).toEqual([0, `wrote ${dotted}\n`])
+    expect(existsSync(join(dotted, 'model.safetensors'))).toBe(true)
   })
 
   it('of something else is an error', async () => {
