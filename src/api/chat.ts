@@ -6,7 +6,7 @@ import type { Message } from '../chat/template.ts'
 import { closingText, endsInThinking, findThinkingMarkers, type ThinkingMarkers } from '../chat/thinking.ts'
 import { firstThatFits, turnStarts } from '../chat/turns.ts'
 import type { Constraint } from '../engine/constraint.ts'
-import type { SamplerOptions } from '../engine/sampler.ts'
+import { createSampler, type SamplerOptions } from '../engine/sampler.ts'
 import type { Session } from '../engine/session.ts'
 import { DisposedError, InvalidOptionError } from '../errors.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
@@ -130,7 +130,7 @@ export class Chat {
     this.#history = structuredClone(history)
     this.#options = rest
     this.#tokenizer = model.tokenizer
-    Structure.of('chat', this.#tokenizer, rest)
+    this.#checkReplies(rest)
     this.#templateName = template
     this.#template = template === undefined ? model.template : model.templateNamed(template)
     this.#markers = findThinkingMarkers(
@@ -151,7 +151,7 @@ export class Chat {
 
   set options(options: ReplyOptions) {
     const checked = checkOptions('chat', replySchema, options)
-    Structure.of('chat', this.#tokenizer, checked)
+    this.#checkReplies(checked)
     this.#options = checked
   }
 
@@ -380,6 +380,12 @@ export class Chat {
     const told = [this.system, this.instructions].filter(text => text !== undefined)
     const system = told.length === 0 ? [] : [{ role: 'system', content: told.join('\n\n') }]
     return this.#template.render([...system, ...known], { addGenerationPrompt, enableThinking })
+  }
+
+  /** Which numbers are out of range, and what cannot be asked for, is known to those who draw. */
+  #checkReplies(options: z.infer<typeof replySchema>): void {
+    createSampler(options)
+    Structure.of('chat', this.#tokenizer, options)
   }
 
   #checkIdle(what: string): void {

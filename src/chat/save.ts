@@ -14,16 +14,26 @@ export interface SavedChat {
 }
 
 /** Settings that are saved, by the names of ChatOptions. */
-const SAVED = [
+const savedSettings = [
   ...(['temperature', 'topK', 'topP', 'minP', 'repeatPenalty', 'presencePenalty'] as const),
   ...(['frequencyPenalty', 'repeatLastN', 'seed', 'maxTokens', 'thinkingBudget'] as const),
 ]
 
 /** Of a chat's options, or of a save's settings, those that are saved. */
-export function savedOptions(options: object): Partial<Record<(typeof SAVED)[number], number>> {
+export function savedOptions(options: object): Partial<Record<(typeof savedSettings)[number], number>> {
   const given = options as Readonly<Record<string, unknown>>
-  const known = SAVED.filter(key => typeof given[key] === 'number')
+  const known = savedSettings.filter(key => typeof given[key] === 'number')
   return Object.fromEntries(known.map(key => [key, given[key]]))
+}
+
+/** A chat's options with the settings of a save, if it has some: what was off when it was made is off again. */
+export function withSettings<Options extends object>(
+  options: Options,
+  settings: SavedChat['settings'],
+): Options {
+  if (settings === undefined) return options
+  const off = Object.fromEntries(savedSettings.map(key => [key, undefined]))
+  return { ...options, ...off, ...savedOptions(settings) }
 }
 
 const NAME = 'torchless chat'

@@ -35,6 +35,19 @@ async function alone(prompt: string): Promise<string> {
 const turn = (role: string, content: string) => `<|im_start|>${role}\n${content}<|im_end|>\n`
 const asked = '<|im_start|>assistant\n'
 
+test.each([{ temperature: -1 }, { topP: 2 }, { topK: -1 }, { repeatPenalty: 0 }])(
+  'options that no reply can be drawn with are refused at once: %j',
+  options => {
+    expect(() => model.chat(options)).toThrow(InvalidOptionError)
+    const chat = chatOf()
+    const before = chat.options
+    expect(() => {
+      chat.options = options
+    }).toThrow(InvalidOptionError)
+    expect(chat.options).toEqual(before)
+  },
+)
+
 describe('a reply', () => {
   test('is what the model says to the conversation as its template writes it', async () => {
     const chat = chatOf({ system: 'Tell a story.' })

@@ -14,7 +14,7 @@ import {
   type ReplyStream,
   type SendOptions,
 } from '../../api/index.ts'
-import { formatSave, parseSave, savedOptions } from '../../chat/save.ts'
+import { formatSave, parseSave, savedOptions, withSettings } from '../../chat/save.ts'
 import { FileReferences } from '../../code/references.ts'
 import { findProjectFile } from '../../io/project-files.ts'
 import { writeWhole } from '../../io/sink.ts'
@@ -181,8 +181,8 @@ export class Conversation implements Partner {
 
   async load(path: string): Promise<number> {
     const { system, messages, settings } = parseSave(await readText(path), path)
-    const options = { ...this.#kept(), ...savedOptions(settings ?? {}), system, history: messages }
-    const chat = this.#model.chat({ ...options, template: this.#template })
+    const options = withSettings(this.#kept(), settings)
+    const chat = this.#model.chat({ ...options, system, history: messages, template: this.#template })
     // Messages that the template refuses are refused here, not at every turn to come.
     chat.context()
     this.#use(chat)

@@ -1,15 +1,7 @@
 // One user's connection: requests in their order, a conversation of its own, and what is left when the user vanishes: nothing.
 import type { Duplex } from 'node:stream'
-import {
-  type Chat,
-  type ChatOptions,
-  createSampler,
-  type Message,
-  type Model,
-  type Reply,
-  type ReplyOptions,
-} from '../../api/index.ts'
-import { savedOptions } from '../../chat/save.ts'
+import type { Chat, ChatOptions, Message, Model, Reply, ReplyOptions } from '../../api/index.ts'
+import { savedOptions, withSettings } from '../../chat/save.ts'
 import { InvalidOptionError, ProtocolError, SourceError, TorchlessError } from '../../errors.ts'
 import { LineReader } from './lines.ts'
 import { type Answer, MAX_LINE, PROTOCOL_VERSION, parseRequest, type Request } from './protocol.ts'
@@ -256,7 +248,7 @@ export class Connection {
     const { name, chat: saved } = await this.#saves.load(this.#user, given)
     const { system, messages, settings } = saved
     const loaded = chat.model.chat({
-      ...{ ...this.#parts.chat, ...chat.options, ...savedOptions(settings ?? {}) },
+      ...withSettings({ ...this.#parts.chat, ...chat.options }, settings),
       ...{ system, history: messages },
     })
     try {
@@ -319,16 +311,7 @@ function settingsOf({ system, options }: Chat): Answer {
 /** Null takes an option back. Throws InvalidOptionError and changes nothing if one of them cannot be. */
 function setOptions(chat: Chat, values: Readonly<Record<string, unknown>>): void {
   const given = Object.entries(values).map(([key, value]) => [key, value ?? undefined])
-  const options: ReplyOptions = { ...chat.options, ...Object.fromEntries(given) }
-  const before = chat.options
-  chat.options = options
-  try {
-    // Which numbers are out of range is known to those who draw.
-    createSampler(chat.options)
-  } catch (error) {
-    chat.options = before
-    throw error
-  }
+  chat.options = { ...chat.options, ...Object.fromEntries(given) }
 }
 
 function plainContext(chat: Chat): Extract<Answer, { context: unknown }>['context'] {

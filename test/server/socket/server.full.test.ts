@@ -1,5 +1,5 @@
 // The chat server with the built-in model: many users at once, those who vanish, do not read, or talk nonsense.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -301,6 +301,23 @@ describe('saves', () => {
     await writeFile(join(root, 'ann', 'a.json'), '{"format":"torchless chat","version":1}')
     expect((await user.ask({ load: 'a' }, 'loaded')).last.error.name).toBe('ModelFormatError')
     expect((await user.ask({ context: true }, 'context')).last.context).toEqual(before)
+  })
+
+  test('turn off what was off, and are refused where replies cannot be drawn so', async () => {
+    const { path, root } = await serve()
+    const user = await LineClient.hello(path, 'ann')
+    await user.ask({ save: 'plain', settings: true }, 'saved')
+    await user.ask({ set: { topK: 3, stop: 'x' } }, 'settings')
+    await user.ask({ load: 'plain' }, 'loaded')
+    const { settings } = (await user.ask({ settings: true }, 'settings')).last
+    expect(settings.options).not.toHaveProperty('topK')
+    expect(settings.options).toMatchObject({ temperature: 0, stop: ['x'] })
+    const file = join(root, 'ann', 'plain.json')
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"temperature": 0', '"temperature": -1'))
+    expect((await user.ask({ load: 'plain' }, 'loaded')).last.error.message).toContain(
+      'temperature: expected',
+    )
+    expect((await user.ask({ settings: true }, 'settings')).last.settings).toEqual(settings)
   })
 
   test('are refused where there is no place for them', async () => {
