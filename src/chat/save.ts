@@ -14,7 +14,7 @@ export interface SavedChat {
 }
 
 /** Settings that are saved, by the names of ChatOptions. */
-const savedSettings = [
+export const savedSettings = [
   ...(['temperature', 'topK', 'topP', 'minP', 'repeatPenalty', 'presencePenalty'] as const),
   ...(['frequencyPenalty', 'repeatLastN', 'seed', 'maxTokens', 'thinkingBudget'] as const),
 ]

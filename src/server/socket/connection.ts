@@ -1,7 +1,7 @@
 // One user's connection: requests in their order, a conversation of its own, and what is left when the user vanishes: nothing.
 import type { Duplex } from 'node:stream'
 import type { Chat, ChatOptions, Message, Model, Reply, ReplyOptions } from '../../api/index.ts'
-import { savedOptions, withSettings } from '../../chat/save.ts'
+import { savedOptions, savedSettings, withSettings } from '../../chat/save.ts'
 import { InvalidOptionError, ProtocolError, SourceError, TorchlessError } from '../../errors.ts'
 import { LineReader } from './lines.ts'
 import { type Answer, MAX_LINE, PROTOCOL_VERSION, parseRequest, type Request } from './protocol.ts'
@@ -303,13 +303,22 @@ function doneOf({ finish, usage, timings }: Reply): Answer {
   return { done: true, finish, usage: { prompt, completion, thinking, reused }, timings }
 }
 
+/** Options that are the user's; a grammar or a schema is the server's. */
+const userOptions = [...savedSettings, 'stop', 'enableThinking'] as const satisfies (keyof ReplyOptions)[]
+
 function settingsOf({ system, options }: Chat): Answer {
-  const known = Object.entries(options).filter(([, value]) => value !== undefined)
+  const known = userOptions.flatMap(key => {
+    const value = options[key]
+    return value === undefined ? [] : [[key, typeof value === 'object' ? [...value] : value] as const]
+  })
   return { settings: { system: system ?? null, options: Object.fromEntries(known) } }
 }
 
 /** Null takes an option back. Throws InvalidOptionError and changes nothing if one of them cannot be. */
 function setOptions(chat: Chat, values: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(values).find(key => !userOptions.some(known => known === key))
+  if (unknown !== undefined)
+    throw new InvalidOptionError(`set: expected ${userOptions.join(', ')}, found ${unknown}`)
   const given = Object.entries(values).map(([key, value]) => [key, value ?? undefined])
   chat.options = { ...chat.options, ...Object.fromEntries(given) }
 }

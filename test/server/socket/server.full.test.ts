@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Chat, ChatOptions, Model } from '../../../src/api/index.ts'
 import { builtinModel, loadModel } from '../../../src/index.ts'
 import { Connection } from '../../../src/server/socket/connection.ts'
-import { MAX_LINE } from '../../../src/server/socket/protocol.ts'
+import { MAX_LINE, parseAnswer } from '../../../src/server/socket/protocol.ts'
 import { SaveRoot } from '../../../src/server/socket/saves.ts'
 import { ChatServer } from '../../../src/server/socket/server.ts'
 import { Random, range } from '../../conformance/random.ts'
@@ -244,6 +244,18 @@ describe('a user', () => {
     expect((await user.ask({ context: true }, 'context')).last.context.used).toBeLessThan(context.used)
     await user.ask({ system: null }, 'settings')
     expect((await user.ask({ context: true }, 'context')).last.context.used).toBe(0)
+  })
+
+  test("keeps what the server's schema asks for, which is nobody else's to know or to change", async () => {
+    const { path } = await serve({ ...greedy, schema: { enum: ['yes', 'no'] } })
+    const user = await LineClient.hello(path)
+    const { last } = await user.ask({ settings: true }, 'settings')
+    expect(parseAnswer(JSON.stringify(last))).toEqual(last)
+    expect(Object.keys(last.settings.options)).not.toContain('schema')
+    for (const wrong of [{ schema: null }, { grammar: 'root ::= "a"' }])
+      expect((await user.ask({ set: wrong }, 'settings')).last.error.name).toBe('InvalidOptionError')
+    await user.ask({ set: { maxTokens: 8 } }, 'settings')
+    expect((await user.ask({ say: 'Well?' }, 'done')).text).toMatch(/^"(yes|no)"$/)
   })
 
   test('is told what left the context', async () => {
