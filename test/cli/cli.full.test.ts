@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ggufBytes } from '../../src/formats/gguf.ts'
 import { llamaGoldens } from '../fixtures/load.ts'
+import { tinyLlama } from '../fixtures/models.ts'
 import { vocabularies } from '../fixtures/vocab.ts'
 import { torchless } from '../support/command.ts'
 import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
@@ -12,9 +13,13 @@ import { fixtureFile, temporaryFolder } from '../support/fixture-file.ts'
 const folder = temporaryFolder()
 const golden = llamaGoldens().greedy[0]!
 let model: string
+const mute = join(folder, 'mute.gguf')
 
 beforeAll(async () => {
   model = await fixtureFile(folder, golden.model)
+  const { metadata, tensors } = tinyLlama({ seed: 1 })
+  const kept = Object.entries(metadata).filter(([key]) => !key.startsWith('tokenizer.'))
+  writeFileSync(mute, await ggufBytes({ metadata: Object.fromEntries(kept), tensors }))
 })
 
 const greedy = ['--temperature', '0', '--max-tokens', String(golden.tokens.length)]
@@ -169,6 +174,8 @@ describe('mistakes end with one line and an exit code', () => {
       1,
       /context holds 4 tokens/,
     ],
+    ['a text for a model without a tokenizer', () => [mute, 'x'], 1, /mute\.gguf has no tokenizer/],
+    ['a chat with one', () => [mute, '--chat'], 1, /mute\.gguf has no tokenizer/],
     ['logits without tokens', () => ['logits', model], 2, /--tokens or --prompt/],
     ['token out of range', () => ['logits', model, '--tokens', '999999'], 2, /token ids/],
   ]

@@ -209,7 +209,8 @@ export class Conversation implements Partner {
 
 /** A format for models that say none. */
 export function fallback(model: Model, terminal: Terminal): BuiltinName | undefined {
-  if (model.hasTemplate) return undefined
+  // Without a tokenizer none helps: that is said by whoever asks for one.
+  if (model.hasTemplate || !model.hasTokenizer) return undefined
   terminal.warn(`${model.name} has no chat template: chatml is used; /template NAME takes another`)
   return 'chatml'
 }
