@@ -49,11 +49,25 @@ async function logits(path: string, flags: LogitsFlags): Promise<void> {
     const result = await model.logits(tokens, { rows, want, signal, onProgress: bar.update })
     bar.stop()
     if (top !== undefined) await printTop(terminal, model, tokens, positions, result)
-    else await terminal.json({ tokens, positions, logits: positions.map((_, i) => [...row(result, i)]) })
+    else await printRows(terminal, tokens, positions, result)
   } finally {
     bar.stop()
     await model.dispose()
   }
+}
+
+/** One JSON value, a row at a time: all of them together may be more than a string can hold. */
+async function printRows(
+  terminal: Terminal,
+  tokens: readonly number[],
+  positions: readonly number[],
+  result: Logits,
+): Promise<void> {
+  const [ids, places] = [JSON.stringify(tokens), JSON.stringify(positions)]
+  await terminal.write(`{"tokens":${ids},"positions":${places},"logits":[`)
+  for (const i of positions.keys())
+    await terminal.write(`${i === 0 ? '' : ','}${JSON.stringify([...row(result, i)])}`)
+  await terminal.write(']}\n')
 }
 
 async function printTop(
