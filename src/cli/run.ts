@@ -56,7 +56,11 @@ export function addRunCommand(program: Command): void {
       'model file, the first part of a split one, or hf:OWNER/REPO:QUANT (default: the built-in model)',
     )
     .argument('[prompt]', 'text to go on from; - or nothing: standard input')
-    .option('--max-tokens <n>', 'longest response (default: max-seq-len / 4, from 2048 to 32768)', whole(1))
+    .option(
+      '--max-tokens <n>',
+      'longest response (default: max-seq-len / 4, from 2048, or 1024 if max-seq-len is below 4096, to 32768)',
+      whole(1),
+    )
     .option('--temperature <t>', '0 takes the best token always', real(0), 0.7)
     .option('--top-k <k>', 'sample from the k best tokens only', whole(0, 2 ** 31 - 1))
     .option('--top-p <p>', 'sample from the best tokens that together reach this probability', real(0, 1))
@@ -66,7 +70,11 @@ export function addRunCommand(program: Command): void {
     .option('--frequency-penalty <x>', 'the same for each time they occur', real(-Number.MAX_VALUE))
     .option('--repeat-last-n <n>', 'how far back penalties look; -1: everything', whole(-1), 64)
     .option('--seed <n>', 'makes sampling repeatable', whole(0))
-    .option('--stop <text>', 'end before this text (repeatable)', (stop, all: string[]) => [...all, stop], [])
+    .addOption(
+      new Option('--stop <text>', 'end before this text (repeatable)')
+        .argParser((stop, all: string[]) => [...all, stop])
+        .default([], 'off'),
+    )
     .option('--ignore-eos', 'go on where the model would end')
     .option('--grammar <file>', 'output that this grammar lets through: GBNF, as llama.cpp has it')
     .option('--json-schema <file>', 'output that is JSON and fulfils this JSON Schema')
