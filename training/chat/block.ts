@@ -1,23 +1,25 @@
 // Edit blocks: the path, then the lines to search and those to put in their place between markers.
 
-/** From the first to the last line that changes, and lines before them until what is searched stands once in the file. */
+/**
+ * The line that changes, or from one empty line to the next where several do, so that nothing has to be looked for but the name;
+ * and lines before them until what is searched stands once in the file.
+ */
 export function editBlock(path: string, before: string, after: string): string | undefined {
   const [old, made] = [before.split('\n'), after.split('\n')]
   // All edits here keep the number of lines.
   const changed = old.flatMap((line, i) => (line === made[i] ? [] : [i]))
   if (changed.length === 0) return undefined
-  const [last] = changed.slice(-1)
-  for (let first = changed[0]!; first >= 0; first--) {
-    const search = old.slice(first, last! + 1)
+  let [begin, end] = [changed[0]!, changed.at(-1)! + 1]
+  if (changed.length > 1) {
+    while (begin > 0 && old[begin - 1] !== '') begin--
+    while (end < old.length && old[end] !== '') end++
+  }
+  for (let first = begin; first >= 0; first--) {
+    const search = old.slice(first, end)
     if (countLines(old, search) > 1) continue
-    return [
-      path,
-      '<<<<<<< SEARCH',
-      ...search,
-      '=======',
-      ...made.slice(first, last! + 1),
-      '>>>>>>> REPLACE',
-    ].join('\n')
+    return [path, '<<<<<<< SEARCH', ...search, '=======', ...made.slice(first, end), '>>>>>>> REPLACE'].join(
+      '\n',
+    )
   }
   return undefined
 }
