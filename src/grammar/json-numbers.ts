@@ -127,6 +127,12 @@ function magnitudes(first: bigint, last: bigint, places: number, unit: bigint): 
   return { kind: 'graph', nodes }
 }
 
+/** Whether a number is a multiple of another one, both as decimals write them. */
+export function isMultiple(value: number, step: number): boolean {
+  const [a, b] = [decimal(value), decimal(step)]
+  return (a.digits * 10n ** BigInt(b.scale)) % (b.digits * 10n ** BigInt(a.scale)) === 0n
+}
+
 /** A double as decimals write it: `digits / 10 ** scale`. */
 function decimal(value: number): { digits: bigint; scale: number } {
   const [mantissa, exponent = '0'] = String(value).split('e') as [string, string?]

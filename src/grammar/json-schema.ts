@@ -22,7 +22,6 @@ import {
 import { formats } from './formats.ts'
 import { GrammarMatcher } from './grammar-matcher.ts'
 import { numberExpression } from './json-numbers.ts'
-import { PatternError, patternLanguage } from './pattern.ts'
 import { differenceOf, intersectionOf, isEmpty, type Regular, regular, toGraph } from './regular.ts'
 import {
   below,
@@ -38,7 +37,7 @@ import {
   type TypeName,
 } from './schema-facts.ts'
 import { References } from './schema-references.ts'
-import { areDisjoint, fulfils, propertySchemas } from './schema-values.ts'
+import { areDisjoint, fulfils, languageOf, propertySchemas } from './schema-values.ts'
 
 /** Members, items and choices of more places are refused. */
 const MOST_COUNTED = 10_000
@@ -237,18 +236,9 @@ class Compiler {
     if (all.length === 0) return undefined
     const bounded = minLength > 0 || Number.isFinite(maxLength)
     const lengths = bounded ? [regular(repeat(characters(ANY_CHARACTER), minLength, maxLength))] : []
-    return [...all.map(({ pattern, pointer }) => this.#pattern(pattern, pointer)), ...lengths].reduce(
+    return [...all.map(({ pattern, pointer }) => languageOf(pattern, pointer)), ...lengths].reduce(
       intersectionOf,
     )
-  }
-
-  #pattern(pattern: string, pointer: string): Regular {
-    try {
-      return patternLanguage(pattern)
-    } catch (error) {
-      if (error instanceof PatternError || error instanceof TooLargeError) refuse(pointer, error.message)
-      throw error
-    }
   }
 
   /** Characters as strings with a pattern hold them: each is written in one way. */
@@ -318,8 +308,6 @@ class Compiler {
 
   /** What the value of a property has to fulfil. */
   #propertyOf(facts: Facts, name: string): Together {
-    for (const { patterns } of facts.objects)
-      for (const { pattern, value } of patterns) this.#pattern(pattern, value.pointer)
     const { names } = facts
     const allowed = names.length === 0 || fulfils(name, names, this.#references.resolve, new Set())
     return allowed ? propertySchemas(facts, name) : [{ schema: false, pointer: names[0]!.pointer }]
@@ -328,7 +316,10 @@ class Compiler {
   /** Members whose names are not declared: those that match one pattern, and those that match none. */
   #freeMembers(facts: Facts, declared: ReadonlySet<string>): Expression {
     const { objects, names } = facts
-    const patterns = [...new Set(objects.flatMap(each => each.patterns.map(({ pattern }) => pattern)))]
+    const pointers = new Map(
+      objects.flatMap(each => each.patterns.map(({ pattern, value }) => [pattern, value.pointer] as const)),
+    )
+    const patterns = [...pointers.keys()]
     const says = objects.some(({ additional }) => additional !== undefined) || names.length > 0
     // What is not mentioned may be there, but nothing asks for it.
     const others = says || (declared.size === 0 && patterns.length === 0)
@@ -336,7 +327,7 @@ class Compiler {
     const any = regular(repeat(characters(ANY_CHARACTER), 0))
     const allowed = names.length > 0 ? this.#nameLanguage(names) : any
     const known = [...declared].map(name => regular(text(name))).reduce(differenceOf, allowed)
-    const languages = patterns.map(pattern => this.#pattern(pattern, facts.pointer))
+    const languages = patterns.map(pattern => languageOf(pattern, pointers.get(pattern)!))
     const options: Expression[] = []
     const add = (language: Regular, values: Together) => {
       if (isEmpty(language) || values.some(({ schema }) => schema === false)) return

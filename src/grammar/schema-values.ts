@@ -1,11 +1,16 @@
 // Whether a value fulfils schemas, and whether two schemas have no value in common: what enumerations and `oneOf` need.
+import { TooLargeError } from './drafts.ts'
 import { formats } from './formats.ts'
+import { isMultiple } from './json-numbers.ts'
+import { PatternError, patternLanguage } from './pattern.ts'
+import { includes, type Regular } from './regular.ts'
 import {
   type Facts,
   gatherFacts,
   isObject,
   type Located,
   type Resolve,
+  refuse,
   type Together,
   type TypeName,
 } from './schema-facts.ts'
@@ -13,17 +18,21 @@ import {
 /** How deep schemas are compared. */
 const DEEPEST = 6
 
+/** `within`: pointers of the choices for the same value that the question comes from. */
 export function fulfils(
   value: unknown,
   together: Together,
   resolve: Resolve,
   chosen: ReadonlySet<string>,
+  within: readonly string[] = [],
 ): boolean {
   const facts = gatherFacts(together, resolve, chosen)
   if (!facts) return false
   const fits = (inner: unknown, schemas: Together) => fulfils(inner, schemas, resolve, new Set())
-  for (const { options, exclusive } of facts.choices) {
-    const count = options.filter(option => fits(value, [option])).length
+  for (const { pointer, options, exclusive } of facts.choices) {
+    if (within.includes(pointer)) refuse(pointer, 'the schema refers to itself without end')
+    const path = [...within, pointer]
+    const count = options.filter(option => fulfils(value, [option], resolve, new Set(), path)).length
     if (exclusive ? count !== 1 : count === 0) return false
   }
   if (facts.types && !typesOf(value).some(type => facts.types!.has(type))) return false
@@ -51,12 +60,25 @@ export function fulfils(
   )
 }
 
+/**
+ * The texts in which a pattern matches, refused where it is none or none that is supported. Not asked of RegExp, which some patterns keep
+ * busy without end.
+ */
+export function languageOf(pattern: string, pointer: string): Regular {
+  try {
+    return patternLanguage(pattern)
+  } catch (error) {
+    if (error instanceof PatternError || error instanceof TooLargeError) refuse(pointer, error.message)
+    throw error
+  }
+}
+
 /** What a property has to fulfil, by all schemas that speak of it. */
 export function propertySchemas({ objects }: Facts, name: string): Together {
   return objects.flatMap(({ properties, patterns, additional }) => {
     const own = properties.get(name)
     const matching = patterns
-      .filter(({ pattern }) => new RegExp(pattern, 'u').test(name))
+      .filter(({ pattern, value }) => includes(languageOf(pattern, value.pointer), name))
       .map(({ value }) => value)
     const found: Located[] = own ? [own, ...matching] : matching
     return found.length > 0 ? found : (additional ?? [])
@@ -135,8 +157,8 @@ function stringFulfils(value: string, { minLength, maxLength, patterns, formats:
   return (
     length >= minLength &&
     length <= maxLength &&
-    patterns.every(({ pattern }) => new RegExp(pattern, 'u').test(value)) &&
-    named.every(({ format }) => new RegExp(formats.get(format) ?? '', 'u').test(value))
+    patterns.every(({ pattern, pointer }) => includes(languageOf(pattern, pointer), value)) &&
+    named.every(({ format, pointer }) => includes(languageOf(formats.get(format) ?? '', pointer), value))
   )
 }
 
@@ -144,7 +166,7 @@ function numberFulfils(value: number, { lows, highs, multiples }: Facts): boolea
   return (
     lows.every(({ value: low, exclusive }) => value > low || (!exclusive && value === low)) &&
     highs.every(({ value: high, exclusive }) => value < high || (!exclusive && value === high)) &&
-    multiples.every(multiple => Number.isInteger(Number((value / multiple).toPrecision(15))))
+    multiples.every(multiple => isMultiple(value, multiple))
   )
 }
 

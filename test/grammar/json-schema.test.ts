@@ -49,6 +49,9 @@ describe('the grammar of a schema', () => {
       ['[]', '[null,null,null]'],
     ],
     [{ type: 'object' }, ['{}', '{"any": [1, {"b": "c"}], "é": -1.5e3}'], ['[]', '{"a"}', '{"a":01}']],
+    [{ enum: [1000000000000001, 1000000000000002], multipleOf: 2 }, ['1000000000000002'], ['1000000000000001']],
+    [{ enum: [0.3, 0.30000000000000004], multipleOf: 0.1 }, ['0.3'], ['0.30000000000000004']],
+    [{ enum: [`${'a'.repeat(40)}!`, 'aaa'], pattern: '^(a+)+$' }, ['"aaa"'], [`"${'a'.repeat(40)}!"`]],
     [{ type: 'string', pattern: '^"\\\\é$' }, ['"\\"\\\\é"'], ['"\\u0022\\\\é"']],
   ]
   test.each(cases)('%j', (schema, whole, refused) => {
@@ -84,6 +87,14 @@ describe('is refused, with the place and the reason:', () => {
     [{ type: 'string', pattern: 'a\\b' }, '/pattern', /not supported/],
     [{ type: 'string', pattern: 'x(?=y)' }, '/pattern', /lookahead|not supported/],
     [{ type: 'string', pattern: '(' }, '/pattern', /Invalid regular expression/],
+    [{ enum: ['a'], pattern: '(' }, '/pattern', /Invalid regular expression/],
+    [{ const: { a: 1 }, patternProperties: { '(': {} } }, '/patternProperties/(', /Invalid regular expression/],
+    [{ type: 'object', patternProperties: { 'a\\b': {} } }, '/patternProperties/a\\b', /not supported/],
+    [
+      { oneOf: [{ const: 1 }, { $ref: '#/$defs/a' }], $defs: { a: { anyOf: [{ $ref: '#/$defs/b' }] }, b: { anyOf: [{ $ref: '#/$defs/a' }] } } },
+      '/$defs/a/anyOf',
+      /refers to itself/,
+    ],
     [{ $ref: 'https://example.org/schema' }, '/$ref', /not in the schema/],
     [{ $ref: '#/$defs/none' }, '/$ref', /leads nowhere/],
     [{ $ref: '#' }, '', /refers to itself/],
