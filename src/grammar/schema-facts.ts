@@ -210,17 +210,14 @@ class Reader {
     const { type, nullable } = this.#schema
     if (type === undefined) return
     const names = Array.isArray(type) ? type : [type]
-    const unknown = names.find(name => !TYPES.includes(name))
-    if (unknown !== undefined || names.length === 0)
-      this.#refuse('type', `expected one of ${TYPES.join(', ')}, or several, found ${describe(unknown)}`)
-    const types = new Set<TypeName>(names)
+    const types = typeNames(names, below(this.#pointer, 'type'))
     if (nullable === true) types.add('null')
     this.#facts.types = this.#facts.types ? commonTypes(this.#facts.types, types) : types
   }
 
   #readValues(): void {
     const { const: only, enum: some } = this.#schema
-    if (Object.hasOwn(this.#schema, 'const')) this.#facts.values.push([only])
+    if (only !== undefined) this.#facts.values.push([only])
     if (some === undefined) return
     if (!Array.isArray(some)) this.#refuse('enum', `expected values, found ${describe(some)}`)
     this.#facts.values.push(this.#schema.nullable === true ? [...some, null] : some)
@@ -234,10 +231,11 @@ class Reader {
     const type = isObject(not) && Object.keys(not).length === 1 ? not.type : undefined
     const names = typeof type === 'string' ? [type] : type
     if (!Array.isArray(names)) this.#refuse('not', 'what a value must not be cannot be guaranteed')
-    if (names.includes('integer') && !names.includes('number'))
+    const refused = typeNames(names, below(this.#pointer, 'not', 'type'))
+    if (refused.has('integer') && !refused.has('number'))
       this.#refuse('not', 'numbers that are not whole cannot be told from others')
     const types = new Set(
-      TYPES.filter(name => !names.includes(name) && !(name === 'integer' && names.includes('number'))),
+      TYPES.filter(name => !refused.has(name) && !(name === 'integer' && refused.has('number'))),
     )
     this.#facts.types = this.#facts.types ? commonTypes(this.#facts.types, types) : types
     return true
@@ -286,7 +284,7 @@ class Reader {
 
   #readArrays(): void {
     const facts = this.#facts
-    const { prefixItems, items, additionalItems, uniqueItems } = this.#schema
+    const { prefixItems, items, uniqueItems } = this.#schema
     facts.minItems = Math.max(facts.minItems, this.#count('minItems', 'array') ?? 0)
     const most = this.#count('maxItems', 'array')
     facts.maxItems = Math.min(facts.maxItems, most ?? Number.POSITIVE_INFINITY)
@@ -298,12 +296,13 @@ class Reader {
       ? (['items', 'additionalItems'] as const)
       : (['prefixItems', 'items'] as const)
     const first = prefix === 'items' ? items : prefixItems
-    const others = (rest === 'items' ? items : additionalItems) ?? this.#schema.unevaluatedItems
+    const keyword = this.#schema[rest] === undefined ? 'unevaluatedItems' : rest
+    const others = this.#schema[keyword]
     if (first === undefined && others === undefined) return
     facts.concerned.add('array')
     facts.arrays.push({
       prefix: first === undefined ? [] : listOf(first, below(this.#pointer, prefix)),
-      rest: others === undefined ? undefined : asSchema(others, below(this.#pointer, rest)),
+      rest: others === undefined ? undefined : asSchema(others, below(this.#pointer, keyword)),
     })
   }
 
@@ -365,6 +364,13 @@ class Reader {
     this.#facts.concerned.add(type)
     return value
   }
+}
+
+function typeNames(names: readonly unknown[], pointer: string): Set<TypeName> {
+  const unknown = names.find(name => !TYPES.includes(name as TypeName))
+  if (unknown !== undefined || names.length === 0)
+    refuse(pointer, `expected one of ${TYPES.join(', ')}, or several, found ${describe(unknown)}`)
+  return new Set(names as TypeName[])
 }
 
 function commonTypes(a: ReadonlySet<TypeName>, b: ReadonlySet<TypeName>): Set<TypeName> {
