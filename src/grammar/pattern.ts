@@ -26,6 +26,8 @@ const SPACE: Ranges = normalized([
 ])
 const CLASSES: Record<string, Ranges> = { d: DIGITS, w: WORD, s: SPACE }
 const CONTROLS: Record<string, number> = { t: 9, n: 10, v: 11, f: 12, r: 13, '0': 0 }
+/** The beginning of a group, with a name or without. */
+const GROUP = /\((?:\?:|\?<[^=!>][^>]*>)?(?!\?)/uy
 const MOST_REPEATED = 10_000
 const DEEPEST = 100
 
@@ -120,7 +122,7 @@ class Parser {
 
   #wholeGroup(): Alternative[] | undefined {
     const start = this.#at
-    if (!this.#match(/\((?:\?:|\?<\w+>)?(?!\?)/uy)) return undefined
+    if (!this.#match(GROUP)) return undefined
     const alternatives = this.#outer()
     const closed = this.#take(')')
     if (closed && (this.#at === this.#pattern.length || /[|)]/.test(this.#pattern[this.#at]!)))
@@ -163,7 +165,7 @@ class Parser {
   }
 
   #atom(): Expression {
-    if (this.#match(/\((?:\?:|\?<\w+>)?(?!\?)/uy) !== undefined) {
+    if (this.#match(GROUP) !== undefined) {
       const group = this.#alternatives()
       if (!this.#take(')')) this.#refuse('an anchor within a group')
       return group
@@ -178,7 +180,7 @@ class Parser {
     const negated = this.#take('^')
     const parts: Ranges[number][] = []
     while (!this.#take(']')) {
-      const first = this.#member()
+      const first = this.#bracketed()
       const isRange =
         first.length === 1 &&
         first[0]![0] === first[0]![1] &&
@@ -186,10 +188,15 @@ class Parser {
         this.#pattern[this.#at + 1] !== ']'
       if (isRange) {
         this.#at++
-        parts.push([first[0]![0], this.#member()[0]![0]])
+        parts.push([first[0]![0], this.#bracketed()[0]![0]])
       } else parts.push(...first)
     }
     return negated ? complement(parts) : normalized(parts)
+  }
+
+  /** A member of a class, where \b is a character. */
+  #bracketed(): Ranges {
+    return this.#take('\\b') ? [[8, 8]] : this.#member()
   }
 
   /** One character, or an escape that stands for several. */
