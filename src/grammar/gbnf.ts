@@ -112,7 +112,7 @@ class Parser {
     if (this.#take('?')) return [0, 1]
     const at = this.#at
     if (!this.#take('{')) return undefined
-    const found = /(\d+)\s*(?:(,)\s*(\d*)\s*)?\}/uy
+    const found = /\s*(\d+)\s*(?:(,)\s*(\d*)\s*)?\}/uy
     found.lastIndex = this.#at
     const [whole, least, comma, most] =
       found.exec(this.#source) ?? this.#fail('expected {m}, {m,} or {m,n}', at)
@@ -171,7 +171,7 @@ class Parser {
 
   /** Skips blanks and comments, and ends of lines where they mean nothing. */
   #space(lines: boolean): void {
-    this.#match(lines ? /(?:[ \t\r\n]|#[^\r\n]*)*/uy : /(?:[ \t]|#[^\r\n]*)*/uy)
+    this.#match(lines ? /(?:[ \t\r\n]+|#[^\r\n]*)*/uy : /(?:[ \t]+|#[^\r\n]*)*/uy)
   }
 
   #take(written: string): boolean {
