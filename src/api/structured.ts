@@ -5,6 +5,7 @@ import { InvalidOptionError, InvalidOutputError, UnsupportedSchemaError } from '
 import { parseGbnf } from '../grammar/gbnf.ts'
 import { GrammarMatcher, type GrammarState } from '../grammar/grammar-matcher.ts'
 import { schemaMatcher } from '../grammar/json-schema.ts'
+import { checkJson } from '../grammar/schema-json.ts'
 import { TokenMasks } from '../grammar/token-masks.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { AnswerBound } from './answer-constraint.ts'
@@ -31,7 +32,9 @@ export const structuredFields = {
   schema: z
     .custom<OutputSchema>(
       value =>
-        typeof value === 'boolean' || isStandard(value) || (typeof value === 'object' && value !== null),
+        typeof value === 'boolean' ||
+        isStandard(value) ||
+        (typeof value === 'object' && value !== null && !Array.isArray(value)),
       'expected a JSON Schema or a Standard Schema',
     )
     .optional(),
@@ -79,6 +82,7 @@ export class Structure {
         undefined,
       )
     const json = isStandard(schema) ? jsonSchemaOf(schema) : schema!
+    checkJson(json)
     return new Structure(
       compile(tokenizer, `schema ${JSON.stringify(json)}`, () => schemaMatcher(json)),
       schema,

@@ -36,8 +36,9 @@ import {
   type Together,
   type TypeName,
 } from './schema-facts.ts'
+import { checkJson } from './schema-json.ts'
 import { References } from './schema-references.ts'
-import { areDisjoint, fulfils, languageOf, propertySchemas } from './schema-values.ts'
+import { Judge, languageOf, propertySchemas } from './schema-values.ts'
 
 /** Members, items and choices of more places are refused. */
 const MOST_COUNTED = 10_000
@@ -47,6 +48,7 @@ const MOST_RULES = 2000
 
 /** Throws UnsupportedSchemaError. */
 export function schemaMatcher(schema: Schema): GrammarMatcher {
+  checkJson(schema)
   const grammar = new Compiler(schema).compile()
   try {
     return new GrammarMatcher(grammar)
@@ -82,9 +84,13 @@ class Compiler {
   readonly #rules = new Map<string, Expression>()
   readonly #references: References
   readonly #root: Located
+  readonly #judge: Judge
+  /** What makes the rules that have been called but are not there yet: schemas may be nested, or refer to others, as deep as they like. */
+  readonly #waiting: (() => void)[] = []
 
   constructor(schema: Schema) {
     this.#references = new References(schema)
+    this.#judge = new Judge(this.#references.resolve)
     this.#root = { schema, pointer: '' }
     const indentation = repeat(characters(oneOf(' \t')), 0, MOST_INDENTED)
     this.#rules.set('space', choice(empty, text(' '), sequence(text('\n'), indentation)))
@@ -93,6 +99,7 @@ class Compiler {
 
   compile(): Grammar {
     const root = this.#value([this.#root])
+    for (let make = this.#waiting.pop(); make; make = this.#waiting.pop()) make()
     this.#rules.set('root', root)
     return { root: 'root', rules: this.#rules }
   }
@@ -110,12 +117,14 @@ class Compiler {
     if (this.#rules.size >= MOST_RULES)
       refuse(pointers.at(-1) ?? '', `the schema takes more than ${MOST_RULES} rules`)
     this.#rules.set(name, nothing)
-    const facts = gatherFacts(together, this.#references.resolve, chosen)
-    if (facts)
-      this.#rules.set(
-        name,
-        this.#guarded(facts.pointer, () => this.#fromFacts(together, facts, chosen)),
-      )
+    this.#waiting.push(() => {
+      const facts = gatherFacts(together, this.#references.resolve, chosen)
+      if (facts)
+        this.#rules.set(
+          name,
+          this.#guarded(facts.pointer, () => this.#fromFacts(together, facts, chosen)),
+        )
+    })
     return rule(name)
   }
 
@@ -158,7 +167,7 @@ class Compiler {
     if (exclusive)
       for (let i = 0; i < options.length; i++)
         for (let j = 0; j < i; j++)
-          if (!areDisjoint(alternatives[i]!, alternatives[j]!, made, this.#references.resolve))
+          if (!this.#judge.areDisjoint(alternatives[i]!, alternatives[j]!, made))
             refuse(
               pointer,
               `that no value fulfils both ${options[j]!.pointer} and ${options[i]!.pointer} cannot be told; anyOf allows it`,
@@ -168,7 +177,7 @@ class Compiler {
 
   #literals(together: Together, facts: Facts, chosen: ReadonlySet<string>): Expression {
     const [first, ...others] = facts.values
-    const values = first!.filter(value => fulfils(value, together, this.#references.resolve, chosen))
+    const values = first!.filter(value => this.#judge.fulfils(value, together, chosen))
     return choice(...(others.length > 0 ? [...new Set(values)] : values).map(value => this.#literal(value)))
   }
 
@@ -309,7 +318,7 @@ class Compiler {
   /** What the value of a property has to fulfil. */
   #propertyOf(facts: Facts, name: string): Together {
     const { names } = facts
-    const allowed = names.length === 0 || fulfils(name, names, this.#references.resolve, new Set())
+    const allowed = names.length === 0 || this.#judge.fulfils(name, names)
     return allowed ? propertySchemas(facts, name) : [{ schema: false, pointer: names[0]!.pointer }]
   }
 
@@ -368,7 +377,7 @@ class Compiler {
     if (choices.length > 0) refuse(pointer, 'names that may be one thing or another are not supported')
     if (values.length > 0) {
       const texts = values[0]!.filter(value => typeof value === 'string')
-      const fitting = texts.filter(name => fulfils(name, names, this.#references.resolve, new Set()))
+      const fitting = texts.filter(name => this.#judge.fulfils(name, names))
       return regular(choice(...fitting.map(text)))
     }
     return this.#language(facts) ?? regular(repeat(characters(ANY_CHARACTER), minLength, maxLength))

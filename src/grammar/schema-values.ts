@@ -17,47 +17,108 @@ import {
 
 /** How deep schemas are compared. */
 const DEEPEST = 6
+/** So many schemas are looked at for one question: choices within choices may take more than anybody can wait for. */
+const [MOST_JUDGED, MOST_COMPARED] = [100_000, 20_000]
 
-/** `within`: pointers of the choices for the same value that the question comes from. */
-export function fulfils(
-  value: unknown,
-  together: Together,
-  resolve: Resolve,
-  chosen: ReadonlySet<string>,
-  within: readonly string[] = [],
-): boolean {
-  const facts = gatherFacts(together, resolve, chosen)
-  if (!facts) return false
-  const fits = (inner: unknown, schemas: Together) => fulfils(inner, schemas, resolve, new Set())
-  for (const { pointer, options, exclusive } of facts.choices) {
-    if (within.includes(pointer)) refuse(pointer, 'the schema refers to itself without end')
-    const path = [...within, pointer]
-    const count = options.filter(option => fulfils(value, [option], resolve, new Set(), path)).length
-    if (exclusive ? count !== 1 : count === 0) return false
+/** Judges values and schemas by the keywords of one schema. */
+export class Judge {
+  readonly #resolve: Resolve
+  /** Schemas that may still be looked at for the present question. */
+  #left = 0
+
+  constructor(resolve: Resolve) {
+    this.#resolve = resolve
   }
-  if (facts.types && !typesOf(value).some(type => facts.types!.has(type))) return false
-  if (!facts.values.every(values => values.some(each => isEqual(each, value)))) return false
-  if (typeof value === 'string') return stringFulfils(value, facts)
-  if (typeof value === 'number') return numberFulfils(value, facts)
-  if (Array.isArray(value))
+
+  /** `chosen`: pointers of choices that are made. */
+  fulfils(value: unknown, together: Together, chosen: ReadonlySet<string> = new Set()): boolean {
+    this.#left = MOST_JUDGED
+    return this.#fulfils(value, together, chosen)
+  }
+
+  /** Whether it is certain that no value fulfils both. */
+  areDisjoint(a: Together, b: Together, chosen: ReadonlySet<string>): boolean {
+    this.#left = MOST_COMPARED
+    return this.#areDisjoint(a, b, chosen, 0)
+  }
+
+  /** `within`: pointers of the choices for the same value that the question comes from. */
+  #fulfils(
+    value: unknown,
+    together: Together,
+    chosen: ReadonlySet<string> = new Set(),
+    within: readonly string[] = [],
+  ): boolean {
+    const facts = this.#facts(together, chosen)
+    if (!facts) return false
+    for (const { pointer, options, exclusive } of facts.choices) {
+      if (within.includes(pointer)) refuse(pointer, 'the schema refers to itself without end')
+      const path = [...within, pointer]
+      const count = options.filter(option => this.#fulfils(value, [option], new Set(), path)).length
+      if (exclusive ? count !== 1 : count === 0) return false
+    }
+    if (facts.types && !typesOf(value).some(type => facts.types!.has(type))) return false
+    if (!facts.values.every(values => values.some(each => isEqual(each, value)))) return false
+    if (typeof value === 'string') return stringFulfils(value, facts)
+    if (typeof value === 'number') return numberFulfils(value, facts)
+    if (Array.isArray(value))
+      return (
+        value.length >= facts.minItems &&
+        value.length <= facts.maxItems &&
+        value.every((item, i) =>
+          this.#fulfils(
+            item,
+            facts.arrays.flatMap(({ prefix, rest }) => prefix[i] ?? rest ?? []),
+          ),
+        )
+      )
+    if (!isObject(value)) return true
+    const names = Object.keys(value)
     return (
-      value.length >= facts.minItems &&
-      value.length <= facts.maxItems &&
-      value.every((item, i) =>
-        fits(
-          item,
-          facts.arrays.flatMap(({ prefix, rest }) => prefix[i] ?? rest ?? []),
-        ),
+      names.length >= facts.minProperties &&
+      names.length <= facts.maxProperties &&
+      [...facts.required].every(name => Object.hasOwn(value, name)) &&
+      names.every(
+        name => this.#fulfils(name, facts.names) && this.#fulfils(value[name], propertySchemas(facts, name)),
       )
     )
-  if (!isObject(value)) return true
-  const names = Object.keys(value)
-  return (
-    names.length >= facts.minProperties &&
-    names.length <= facts.maxProperties &&
-    [...facts.required].every(name => Object.hasOwn(value, name)) &&
-    names.every(name => fits(name, facts.names) && fits(value[name], propertySchemas(facts, name)))
-  )
+  }
+
+  #areDisjoint(a: Together, b: Together, chosen: ReadonlySet<string>, depth: number): boolean {
+    if (this.#left < 2) return false
+    const left = this.#facts(a, chosen)
+    const right = this.#facts(b, chosen)
+    if (!left || !right) return true
+    if (left.types && right.types && !overlap(left.types, right.types)) return true
+    for (const [facts, others] of [
+      [left, b],
+      [right, a],
+    ] as const)
+      if (facts.values[0]?.every(value => !this.#fulfils(value, others, chosen))) return true
+    if (depth >= DEEPEST) return false
+    for (const [mine, facts, others] of [
+      [a, left, b],
+      [b, right, a],
+    ] as const)
+      for (const { pointer, options } of facts.choices) {
+        const made = new Set([...chosen, pointer])
+        if (options.every(option => this.#areDisjoint([...mine, option], others, made, depth + 1)))
+          return true
+      }
+    if (areNumbers(left) && areNumbers(right)) return !numbersOverlap(left, right)
+    if (!isOnly(left, 'object') || !isOnly(right, 'object')) return false
+    // A property that is there in each value of one of them, and differs or is not allowed in the other.
+    const required = new Set([...left.required, ...right.required])
+    return [...required].some(name =>
+      this.#areDisjoint(propertySchemas(left, name), propertySchemas(right, name), new Set(), depth + 1),
+    )
+  }
+
+  #facts(together: Together, chosen: ReadonlySet<string>): Facts | false {
+    if (--this.#left < 0)
+      refuse(together.at(-1)?.pointer ?? '', 'there are too many choices within choices to compare them')
+    return gatherFacts(together, this.#resolve, chosen)
+  }
 }
 
 /**
@@ -83,42 +144,6 @@ export function propertySchemas({ objects }: Facts, name: string): Together {
     const found: Located[] = own ? [own, ...matching] : matching
     return found.length > 0 ? found : (additional ?? [])
   })
-}
-
-/** Whether it is certain that no value fulfils both. */
-export function areDisjoint(
-  a: Together,
-  b: Together,
-  chosen: ReadonlySet<string>,
-  resolve: Resolve,
-  depth = 0,
-): boolean {
-  const left = gatherFacts(a, resolve, chosen)
-  const right = gatherFacts(b, resolve, chosen)
-  if (!left || !right) return true
-  if (left.types && right.types && !overlap(left.types, right.types)) return true
-  for (const [facts, others] of [
-    [left, b],
-    [right, a],
-  ] as const)
-    if (facts.values[0]?.every(value => !fulfils(value, others, resolve, chosen))) return true
-  if (depth >= DEEPEST) return false
-  for (const [mine, facts, others] of [
-    [a, left, b],
-    [b, right, a],
-  ] as const)
-    for (const { pointer, options } of facts.choices) {
-      const made = new Set([...chosen, pointer])
-      if (options.every(option => areDisjoint([...mine, option], others, made, resolve, depth + 1)))
-        return true
-    }
-  if (areNumbers(left) && areNumbers(right)) return !numbersOverlap(left, right)
-  if (!isOnly(left, 'object') || !isOnly(right, 'object')) return false
-  // A property that is there in each value of one of them, and differs or is not allowed in the other.
-  const required = new Set([...left.required, ...right.required])
-  return [...required].some(name =>
-    areDisjoint(propertySchemas(left, name), propertySchemas(right, name), new Set(), resolve, depth + 1),
-  )
 }
 
 function typesOf(value: unknown): TypeName[] {

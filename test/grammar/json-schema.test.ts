@@ -49,9 +49,38 @@ describe('the grammar of a schema', () => {
       ['[]', '[null,null,null]'],
     ],
     [{ type: 'object' }, ['{}', '{"any": [1, {"b": "c"}], "é": -1.5e3}'], ['[]', '{"a"}', '{"a":01}']],
-    [{ enum: [1000000000000001, 1000000000000002], multipleOf: 2 }, ['1000000000000002'], ['1000000000000001']],
+    [
+      { enum: [1000000000000001, 1000000000000002], multipleOf: 2 },
+      ['1000000000000002'],
+      ['1000000000000001'],
+    ],
     [{ enum: [0.3, 0.30000000000000004], multipleOf: 0.1 }, ['0.3'], ['0.30000000000000004']],
     [{ enum: [`${'a'.repeat(40)}!`, 'aaa'], pattern: '^(a+)+$' }, ['"aaa"'], [`"${'a'.repeat(40)}!"`]],
+    [
+      {
+        $ref: 'urn:own',
+        $defs: {
+          a: {
+            $id: 'urn:own',
+            $defs: { x: { type: 'null' }, y: { $anchor: 'it', const: 1 } },
+            anyOf: [{ $ref: '#/$defs/x' }, { $ref: '#it' }],
+          },
+          x: { type: 'boolean' },
+          y: { $anchor: 'it', const: 2 },
+        },
+      },
+      ['null', '1'],
+      ['true', '2'],
+    ],
+    [
+      {
+        $id: 'https://example.org/root',
+        $defs: { a: { $id: 'a', $defs: { x: { const: 1 } } } },
+        $ref: 'a#/$defs/x',
+      },
+      ['1'],
+      ['2'],
+    ],
     [{ type: 'string', pattern: '^"\\\\é$' }, ['"\\"\\\\é"'], ['"\\u0022\\\\é"']],
   ]
   test.each(cases)('%j', (schema, whole, refused) => {
@@ -59,6 +88,27 @@ describe('the grammar of a schema', () => {
     for (const text of whole) expect(reads(matcher, text), text).toBe('whole')
     for (const text of refused) expect(reads(matcher, text), text).not.toBe('whole')
   })
+})
+
+function circular(): Record<string, unknown> {
+  const schema: Record<string, unknown> = { type: 'array' }
+  schema.items = schema
+  return schema
+}
+
+/** Each of them overlaps with the others. */
+function choices() {
+  return { anyOf: [0, 1, 2, 3].map(minimum => ({ type: 'number', minimum, maximum: 100 - minimum })) }
+}
+
+test('schemas may refer to each other in a long row', () => {
+  const $defs = Object.fromEntries(
+    Array.from({ length: 1200 }, (_, i) => [
+      `link${i}`,
+      i < 1199 ? { type: 'array', items: { $ref: `#/$defs/link${i + 1}` } } : { type: 'null' },
+    ]),
+  )
+  expect(reads(schemaMatcher({ $defs, $ref: '#/$defs/link0' }), `${'['.repeat(1199)}null`)).toBe('begun')
 })
 
 describe('is refused, with the place and the reason:', () => {
@@ -88,10 +138,17 @@ describe('is refused, with the place and the reason:', () => {
     [{ type: 'string', pattern: 'x(?=y)' }, '/pattern', /lookahead|not supported/],
     [{ type: 'string', pattern: '(' }, '/pattern', /Invalid regular expression/],
     [{ enum: ['a'], pattern: '(' }, '/pattern', /Invalid regular expression/],
-    [{ const: { a: 1 }, patternProperties: { '(': {} } }, '/patternProperties/(', /Invalid regular expression/],
+    [
+      { const: { a: 1 }, patternProperties: { '(': {} } },
+      '/patternProperties/(',
+      /Invalid regular expression/,
+    ],
     [{ type: 'object', patternProperties: { 'a\\b': {} } }, '/patternProperties/a\\b', /not supported/],
     [
-      { oneOf: [{ const: 1 }, { $ref: '#/$defs/a' }], $defs: { a: { anyOf: [{ $ref: '#/$defs/b' }] }, b: { anyOf: [{ $ref: '#/$defs/a' }] } } },
+      {
+        oneOf: [{ const: 1 }, { $ref: '#/$defs/a' }],
+        $defs: { a: { anyOf: [{ $ref: '#/$defs/b' }] }, b: { anyOf: [{ $ref: '#/$defs/a' }] } },
+      },
       '/$defs/a/anyOf',
       /refers to itself/,
     ],
@@ -99,6 +156,21 @@ describe('is refused, with the place and the reason:', () => {
     [{ $ref: '#/$defs/none' }, '/$ref', /leads nowhere/],
     [{ $ref: '#' }, '', /refers to itself/],
     [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, '/anyOf/0', /refers to itself/],
+    [
+      { anyOf: [{ const: 1 }, { minimum: JSON.parse('1e400') }] },
+      '/anyOf/1/minimum',
+      /expected JSON, found Infinity/,
+    ],
+    [{ const: [1, undefined] }, '/const/1', /expected JSON, found undefined/],
+    [{ enum: [new Date(0)] }, '/enum/0', /expected JSON, found an object of Date/],
+    [circular(), '', /levels deep/],
+    [{ unevaluatedItems: { type: 'text' } }, '/unevaluatedItems/type', /expected one of null/],
+    [{ not: { type: 'text' } }, '/not/type', /expected one of null/],
+    [
+      { oneOf: Array.from({ length: 2 }, () => ({ allOf: Array.from({ length: 8 }, choices) })) },
+      '/oneOf',
+      /cannot be told/,
+    ],
     [{ $dynamicRef: '#x' }, '/$dynamicRef', /not supported/],
     [{ type: 'text' }, '/type', /expected one of null/],
     [{ type: 'string', minLength: '3' }, '/minLength', /expected a whole number/],
