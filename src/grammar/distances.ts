@@ -34,6 +34,34 @@ export function shortestDistances({ places, rules }: Fragments): Float64Array {
   return distances
 }
 
+/** By place: a number above those of all places from which it can be reached without reading, but where they go round in circles. */
+export function orderWithoutReading({ places, rules }: Fragments, distances: ArrayLike<number>): Int32Array {
+  const order = new Int32Array(places.length).fill(-1)
+  const after = (place: number): number[] => {
+    const { calls, skips } = places[place]!
+    const starts = calls.map(({ rule }) => rules[rule]!.start)
+    return [...skips, ...starts, ...calls.flatMap(({ to }, i) => (distances[starts[i]!] === 0 ? [to] : []))]
+  }
+  const seen = new Uint8Array(places.length)
+  let number = places.length
+  for (const first of places.keys()) {
+    if (seen[first] === 1) continue
+    seen[first] = 1
+    const path = [{ place: first, left: after(first) }]
+    for (let here = path.at(-1); here; here = path.at(-1)) {
+      const next = here.left.pop()
+      if (next === undefined) {
+        order[here.place] = --number
+        path.pop()
+      } else if (seen[next] === 0) {
+        seen[next] = 1
+        path.push({ place: next, left: after(next) })
+      }
+    }
+  }
+  return order
+}
+
 /** The name of a rule that may begin with itself, if there is one: no text would ever come of it. */
 export function leftRecursion(fragments: Fragments, distances: ArrayLike<number>): string | undefined {
   const { rules, places } = fragments

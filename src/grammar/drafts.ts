@@ -26,13 +26,17 @@ export interface Call<Called = string> {
 
 /** No grammar has more places. */
 export const MOST_PLACES = 2 ** 18
+/** No expression has more ways over characters: large classes many times. */
+const MOST_EDGES = 2 ** 20
 /** An automaton stays as it is where a deterministic one would have so many times its places. */
 const GROWTH = 4
+/** The same of the places that those of a deterministic one stand for, all together: they may be each as many as there are. */
+const MEMBERS = 64
 
 /** A grammar, or a part of it, takes too many places. */
 export class TooLargeError extends Error {
-  constructor() {
-    super(`it takes more than ${MOST_PLACES} places`)
+  constructor(problem = `it takes more than ${MOST_PLACES} places`) {
+    super(problem)
   }
 }
 
@@ -54,6 +58,7 @@ export function draft(expression: Expression, folding?: Folding): { places: Plac
 
 class Drafts {
   readonly places: Place[] = []
+  #edges = 0
   readonly #folding: Folding | undefined
 
   constructor(folding: Folding | undefined) {
@@ -119,6 +124,9 @@ class Drafts {
 
   #characters(ranges: Ranges, to: number): number {
     const place = this.place()
+    this.#edges += ranges.length
+    if (this.#edges > MOST_EDGES)
+      throw new TooLargeError(`it takes more than ${MOST_EDGES} ranges of characters`)
     for (const [first, last] of ranges) this.places[place]!.edges.push({ first, last, to })
     return place
   }
@@ -129,22 +137,25 @@ export function determinize(
   places: readonly Place[],
   start: number,
   most = GROWTH * places.length + 64,
+  mostMembers = MEMBERS * places.length + 2 ** 16,
 ): Place[] | undefined {
   const made: Place[] = []
   const numbers = new Map<string, number>()
   const sets: (readonly number[])[] = []
   const closures = new Closures(places)
+  let count = 0
   const numberOf = (starts: readonly number[]): number => {
     const set = closures.of(starts)
     const key = set.join()
     const known = numbers.get(key)
     if (known !== undefined) return known
     numbers.set(key, sets.length)
+    count += set.length
     return sets.push(set) - 1
   }
   numberOf([start])
   for (let i = 0; i < sets.length; i++) {
-    if (sets.length > most) return undefined
+    if (sets.length > most || count > mostMembers) return undefined
     const members = sets[i]!.map(place => places[place]!)
     const edges: Edge[] = []
     for (const { first, last, to: starts } of divide(members.flatMap(member => member.edges))) {

@@ -43,7 +43,10 @@ class Builder {
 
   constructor(grammar: Grammar) {
     this.#grammar = grammar
-    this.#recursive = recursiveRules(grammar)
+    const { recursive, order } = recursiveRules(grammar)
+    this.#recursive = recursive
+    // What is called comes first: then nothing has to be measured in the midst of much else.
+    for (const name of order) this.#size(grammar.rules.get(name)!)
   }
 
   build(): Fragments {
@@ -170,28 +173,30 @@ function className(ranges: Ranges): string {
   return `[${ranges.join(';')}]`
 }
 
-/** Rules that call themselves, directly or through others. */
-function recursiveRules({ rules }: Grammar): Set<string> {
+/** Rules that call themselves, directly or through others; and all rules, those that are called before those that call them. */
+function recursiveRules({ rules }: Grammar): { recursive: Set<string>; order: readonly string[] } {
   const called = new Map([...rules].map(([name, expression]) => [name, calledRules(expression)]))
   const recursive = new Set<string>()
   // Tarjan's strongly connected components.
-  const order = new Map<string, number>()
+  const numbers = new Map<string, number>()
+  const order: string[] = []
   const low = new Map<string, number>()
   const stack: string[] = []
   const visit = (name: string) => {
-    order.set(name, order.size)
-    low.set(name, order.get(name)!)
+    numbers.set(name, numbers.size)
+    low.set(name, numbers.get(name)!)
     stack.push(name)
     for (const next of called.get(name) ?? []) {
-      if (!order.has(next)) visit(next)
+      if (!numbers.has(next)) visit(next)
       if (stack.includes(next)) low.set(name, Math.min(low.get(name)!, low.get(next)!))
     }
-    if (low.get(name) !== order.get(name)) return
+    if (low.get(name) !== numbers.get(name)) return
     const component = stack.splice(stack.indexOf(name))
+    order.push(...component)
     if (component.length > 1 || called.get(name)?.has(name)) for (const each of component) recursive.add(each)
   }
-  for (const name of rules.keys()) if (!order.has(name)) visit(name)
-  return recursive
+  for (const name of rules.keys()) if (!numbers.has(name)) visit(name)
+  return { recursive, order }
 }
 
 /** Rules that an expression names. */

@@ -1,6 +1,6 @@
 // A grammar as an automaton over bytes: a state is a set of places, each with the stacks of places that its rule goes back to.
 import { GrammarError } from '../errors.ts'
-import { leftRecursion, shortestDistances } from './distances.ts'
+import { leftRecursion, orderWithoutReading, shortestDistances } from './distances.ts'
 import { TooLargeError } from './drafts.ts'
 import type { Grammar } from './expression.ts'
 import { buildFragments, type Fragments } from './fragments.ts'
@@ -24,6 +24,7 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
   readonly start: GrammarState
   readonly #fragments: Fragments
   readonly #distances: Float64Array
+  readonly #order: Int32Array
   readonly #stackSets: StackSets
   readonly #freePlaces: FreePlaces
   readonly #states = new Map<string, GrammarState>()
@@ -40,10 +41,11 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
     const { rules, root } = this.#fragments
     if (this.#distances[rules[root]!.start] === Number.POSITIVE_INFINITY)
       throw new GrammarError(`the rule ${rules[root]!.name} stands for no finite text`)
+    this.#order = orderWithoutReading(this.#fragments, this.#distances)
     this.#stackSets = new StackSets(this.#distances)
     this.#freePlaces = new FreePlaces(this.#fragments, this.#distances)
     this.#classes = byteClasses(this.#fragments)
-    const start = new Closure(this.#fragments, this.#distances, this.#stackSets)
+    const start = this.#closure()
     start.add(rules[root]!.start, this.#stackSets.bottom)
     this.start = this.#intern(start)
   }
@@ -110,10 +112,14 @@ export class GrammarMatcher implements ByteMatcher<GrammarState> {
     for (let i = 0; i < places.length; i++)
       for (const { first, last, to } of this.#fragments.places[places[i]!]!.edges) {
         if (byte < first || byte > last) continue
-        closure ??= new Closure(this.#fragments, this.#distances, this.#stackSets)
+        closure ??= this.#closure()
         closure.add(to, stacks[i]!)
       }
     return closure && (closure.places.size > 0 || closure.ends) ? this.#intern(closure) : undefined
+  }
+
+  #closure(): Closure {
+    return new Closure(this.#fragments, this.#distances, this.#order, this.#stackSets)
   }
 
   #intern({ places: found, ends }: Closure): GrammarState {
@@ -144,32 +150,54 @@ class Closure {
   readonly #fragments: Fragments
   readonly #distances: Float64Array
   readonly #stackSets: StackSets
+  readonly #order: Int32Array
+  /** Places whose stacks have changed, the first of the order last: what is reached by many ways waits for all of them. */
+  readonly #waiting: number[] = []
 
-  constructor(fragments: Fragments, distances: Float64Array, stackSets: StackSets) {
+  constructor(fragments: Fragments, distances: Float64Array, order: Int32Array, stackSets: StackSets) {
     this.#fragments = fragments
     this.#distances = distances
+    this.#order = order
     this.#stackSets = stackSets
   }
 
   add(place: number, stacks: Stacks): void {
+    this.#reach(place, stacks)
+    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) this.#spread(next)
+  }
+
+  #reach(place: number, stacks: Stacks): void {
     if (this.#distances[place] === Number.POSITIVE_INFINITY) return
     const known = this.places.get(place)
     const all = known ? this.#stackSets.union(known, stacks) : stacks
     if (all === known) return
     this.places.set(place, all)
+    const waiting = this.#waiting
+    let at = waiting.length
+    while (at > 0 && this.#order[waiting[at - 1]!]! < this.#order[place]!) at--
+    if (waiting[at - 1] === place) return
+    if (at === waiting.length) waiting.push(place)
+    else waiting.splice(at, 0, place)
+  }
+
+  #spread(place: number): void {
+    const all = this.places.get(place)!
     const { ends, calls, skips } = this.#fragments.places[place]!
     if (ends) {
       const popped = this.#stackSets.popped(all)
       this.ends ||= popped.ends
-      for (const [top, below] of popped.places) this.add(top, below)
+      for (const [top, below] of popped.places) this.#reach(top, below)
     }
-    for (const skip of skips) this.add(skip, all)
+    for (const skip of skips) this.#reach(skip, all)
     for (const { rule, to } of calls) {
       if (this.#distances[to] === Number.POSITIVE_INFINITY) continue
       // A call that ends its rule goes back to where the rule itself would.
       const next = this.#fragments.places[to]!
       const last = next.ends && next.edges.length + next.calls.length + next.skips.length === 0
-      this.add(this.#fragments.rules[rule]!.start, last ? all : this.#stackSets.push(to, all))
+      const { start } = this.#fragments.rules[rule]!
+      this.#reach(start, last ? all : this.#stackSets.push(to, all))
+      // Where nothing need be read, the way back is not waited for: rules of such rules would be gone through again and again.
+      if (this.#distances[start] === 0) this.#reach(to, all)
     }
   }
 }

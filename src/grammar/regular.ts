@@ -12,12 +12,14 @@ interface RegularNode {
 
 /** Larger automata are refused. */
 const MOST_NODES = 50_000
+/** The same of those whose nodes stand for so many places together. */
+const MOST_MEMBERS = 2 ** 22
 
 /** The language of an expression without rules. Throws TooLargeError. */
 export function regular(expression: Expression): Regular {
   const { places, start } = draft(expression)
-  const made = determinize(places, start, MOST_NODES)
-  if (!made) throw new TooLargeError()
+  const made = determinize(places, start, MOST_NODES, MOST_MEMBERS)
+  if (!made) throw new TooLargeError('its automaton is too large')
   return productive(made)
 }
 
@@ -67,7 +69,7 @@ function product(a: Regular, b: Regular, ends: (a: boolean, b: boolean) => boole
     const key = (left + 1) * (b.length + 1) + right + 1
     const known = numbers.get(key)
     if (known !== undefined) return known
-    if (pairs.length >= MOST_NODES) throw new TooLargeError()
+    if (pairs.length >= MOST_NODES) throw new TooLargeError(`it takes more than ${MOST_NODES} places`)
     numbers.set(key, pairs.length)
     return pairs.push([left, right]) - 1
   }

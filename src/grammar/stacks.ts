@@ -59,6 +59,19 @@ export class StackSets {
   popped(stacks: Stacks): Popped {
     const known = this.#popped.get(stacks)
     if (known) return known
+    // From below upwards: stacks are as deep as texts are long.
+    const waiting = [stacks]
+    for (let next = waiting.at(-1); next; next = waiting.at(-1)) {
+      const { tops, below } = next
+      const first = below.filter((each, i) => this.#distances[tops[i]!] === 0 && !this.#popped.has(each))
+      if (first.length > 0) waiting.push(...first)
+      else this.#popped.set(waiting.pop()!, this.#pop(next))
+    }
+    return this.#popped.get(stacks)!
+  }
+
+  /** What lies below has been popped already. */
+  #pop(stacks: Stacks): Popped {
     const places = new Map<number, Stacks>()
     const add = (place: number, below: Stacks) => {
       const before = places.get(place)
@@ -69,13 +82,11 @@ export class StackSets {
       const below = stacks.below[i]!
       add(top, below)
       if (this.#distances[top] !== 0) return
-      const further = this.popped(below)
+      const further = this.#popped.get(below)!
       ends ||= further.ends
       for (const [place, under] of further.places) add(place, under)
     })
-    const popped = { ends, places }
-    this.#popped.set(stacks, popped)
-    return popped
+    return { ends, places }
   }
 
   #intern(empty: boolean, tops: readonly number[], below: readonly Stacks[]): Stacks {

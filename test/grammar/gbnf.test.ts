@@ -38,7 +38,7 @@ describe('a grammar lets through', () => {
       begun: ['a.'],
     },
     repetitions: {
-      grammar: 'root ::= "a"* "b"+ "c"? "d"{2} "e"{1,2} ("fg"){0,1} "h"{2,}',
+      grammar: 'root ::= "a"* "b"+ "c"? "d"{ 2 } "e"{ 1 , 2 } ("fg"){0,1} "h"{2, }',
       whole: ['bddehh', 'aabbcddeefghhhh'],
       refused: ['ddehh', 'bdehh', 'bddeeehh', 'bddefgfghh'],
       begun: ['bddeh'],
@@ -118,6 +118,10 @@ describe('a mistake is told with its place:', () => {
     ['root ::= "a" root', /stands for no finite text/],
     ['root ::= []', /stands for no finite text/],
     [`root ::= ${'[a-z]{9000} '.repeat(40)}`, /too large/],
+    [
+      `root ::= [${Array.from({ length: 700 }, (_, i) => String.fromCodePoint(0x1000 + 2 * i)).join('')}]{5000}`,
+      /too large/,
+    ],
   ]
   test.each(cases)('%j', (grammar, message, line, column) => {
     const attempt = () => matcherOf(grammar)

@@ -76,6 +76,34 @@ test('ambiguous grammars have as many states as their texts have letters, not as
   expect(matcher.step(state, 0x62)).toBeUndefined()
 })
 
+const row = (count: number, rule: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => `r${i} ::= ${rule(i)}`).join('\n')
+
+test.each([
+  [
+    'rules that call each other in a long row',
+    `root ::= r0\n${row(1900, i => `r${i + 1} "x" | "${i}"`)}\nr1900 ::= "y"`,
+    'yxx',
+  ],
+  [
+    'rules of two that may be empty, many levels deep',
+    `root ::= r0\n${row(30, i => `r${i + 1} r${i + 1}`)}\nr30 ::= "y"?`,
+    'yyyy',
+  ],
+  [
+    'many rules in a row that may be empty',
+    `root ::= ${Array.from({ length: 1500 }, (_, i) => `r${i}`).join(' ')} "z"\n${row(1500, i => `("(" r${i} ")")?`)}`,
+    '(())()z',
+  ],
+  ['many things in a row that may be there', 'root ::= ("a"?){5000}', 'aaa'],
+  ['deep ends that may be left out', 'root ::= "a" root "b"? | "c"', `${'a'.repeat(20_000)}cbb`],
+])('%s', (_, grammar, text) => {
+  const matcher = matcherOf(grammar)
+  let state: GrammarState | undefined = matcher.start
+  for (const byte of new TextEncoder().encode(text)) state = state && matcher.step(state, byte)
+  expect(state).toBeDefined()
+})
+
 test('rules that end in themselves pile nothing up', () => {
   const matcher = matcherOf('root ::= "a" root | "."')
   const state = matcher.step(matcher.start, 0x61)
