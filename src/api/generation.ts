@@ -140,7 +140,8 @@ export class Generation<Value = unknown> implements AsyncIterable<string> {
         signal: o.signal,
         onProgress: o.onProgress,
       })
-      const decode = tokenizer.stream({ continues: prompt !== '' })
+      // A grammar counts each byte, the first space included.
+      const decode = tokenizer.stream({ continues: prompt !== '' || structure !== undefined })
       const pieces = this.#pass(tokens, decode, new StopFilter(o.stop ?? []), () => constraint?.over === true)
       let text = ''
       for await (const piece of pieces) {

@@ -13,7 +13,7 @@ import {
   type Reply,
   UnsupportedSchemaError,
 } from '../../src/index.ts'
-import { rejection } from './tiny.ts'
+import { rejection, tinyBlob } from './tiny.ts'
 
 let model: Model
 
@@ -80,6 +80,12 @@ describe('a completion', () => {
     expect(cut.finish).toBe('length')
   })
 
+  test('begins with the space that the grammar asks for, behind an empty prompt, too', async () => {
+    // Its tokenizer takes the first space of a text for one that it has put there itself.
+    await using tiny = await loadModel(await tinyBlob())
+    expect(await tiny.generate('', { grammar: 'root ::= " yes"', maxTokens: 9 }).text()).toBe(' yes')
+  })
+
   test('ends with the context, too', async () => {
     const prompt = model.tokenizer.encode('word '.repeat(600)).slice(0, model.contextLength - 12)
     const value = await model
@@ -128,6 +134,13 @@ describe('what cannot be is said before anything is computed:', () => {
     ['a grammar and a schema', { grammar: yesOrNo, schema: {} }, InvalidOptionError, /found both/],
     ['a grammar and an end', { grammar: yesOrNo, stop: 'e' }, InvalidOptionError, /stop: a grammar says/],
     ['a grammar without ends', { grammar: yesOrNo, ignoreEos: true }, InvalidOptionError, /ignoreEos/],
+    ['a list for a schema', { schema: [] as never }, InvalidOptionError, /expected a JSON Schema/],
+    [
+      'a number that no double holds',
+      { schema: { const: Number.POSITIVE_INFINITY } },
+      UnsupportedSchemaError,
+      /Infinity/,
+    ],
     ['what is no schema', { schema: 3 as unknown as boolean }, InvalidOptionError, /expected a JSON Schema/],
   ])('%s', async (_, options, type, message) => {
     const error = await rejection(model.generate('x', options).text())
