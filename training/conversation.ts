@@ -20,7 +20,8 @@ export interface Message {
   readonly weight: number
 }
 
-const WEIGHT = { story: 60, reply: 100, tale: 60 }
+/** What an edit searches counts less: coding mode holds it to lines of the file. */
+const WEIGHT = { story: 60, reply: 100, tale: 60, search: 40 }
 
 const systems = [
   'You are a helpful assistant.',
@@ -128,7 +129,9 @@ export function encodedConversation(messages: readonly Message[], tokenizer: Tok
   add(END_OF_TEXT, 0, true)
   for (const { role, content, weight } of messages) {
     add(`<|im_start|>${role}\n`, 0, true)
-    add(content, weight, role === 'assistant')
+    const [search, replace] = role === 'assistant' ? content.split(/(?=^=======$)/m) : [content]
+    if (replace !== undefined) add(search!, WEIGHT.search, true)
+    add(replace ?? search!, weight, role === 'assistant')
     add('<|im_end|>', role === 'assistant' ? weight : 0, true)
     add('\n', 0, false)
   }
