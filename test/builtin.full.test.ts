@@ -1,5 +1,6 @@
 // The model that ships with the package, through the command: it tells stories, the same ones on every level of the processor, and in
 // other formats too.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nativeLibrary } from '../src/ffi/library.ts'
@@ -25,7 +26,7 @@ function expectStory(text: string): void {
   expect(text.trim()).toMatch(/[.!?]"?$/)
   // Somebody with a name, who is still there in the end: a capital where no sentence begins.
   const names = text.match(/(?<=[a-z,] )\p{Lu}\p{L}+/gu) ?? []
-  expect(Math.max(...names.map(name => text.split(name).length - 1))).toBeGreaterThan(3)
+  expect(Math.max(...names.map(name => text.split(name).length - 1))).toBeGreaterThan(2)
 }
 
 it('tells a story when no model is named, and ends it', async () => {
@@ -34,6 +35,27 @@ it('tells a story when no model is named, and ends it', async () => {
   expect(err).toMatch(/torchless-tiny/)
   expect(err).not.toMatch(/warning/)
   expect(code).toBe(0)
+})
+
+it('adds in a chat, its thoughts hidden or shown', async () => {
+  const greedy = ['--chat', '--temperature', '0', '--quiet']
+  const hidden = await torchless(greedy, { input: 'What is 123 + 456?\n' })
+  expect(hidden.out.trim()).toBe('The sum is 579.')
+  const shown = await torchless([...greedy, '--show-thinking'], { input: 'What is 123 + 456?\n' })
+  expect(shown.err).toMatch(/3\+6\+0=09\s+2\+5\+0=07\s+1\+4\+0=05/)
+  expect(shown.out.trim()).toBe('The sum is 579.')
+})
+
+it('edits a file in coding mode', async () => {
+  const path = join(folder, 'limit.ts')
+  writeFileSync(
+    path,
+    'const LARGE_ZONE = 19\n\nexport function isLarge(size: number) {\n  return size > LARGE_ZONE\n}\n',
+  )
+  const input = '/code\nSet LARGE_ZONE to 86. @limit.ts\n/apply all\n'
+  const { code } = await torchless(['--chat', '--temperature', '0', '--quiet'], { input, cwd: folder })
+  expect(code).toBe(0)
+  expect(readFileSync(path, 'utf8')).toMatch(/^const LARGE_ZONE = 86\n\nexport function/)
 })
 
 it('is named, listed and inspected like any other', async () => {

@@ -100,7 +100,7 @@ function sumTurn(random: Random, last: boolean, unseen: boolean): Message[] {
 
 /** One request, as when it is judged, or several of the same file, which stands in the first message alone. */
 function editTurns(random: Random, unseen: boolean): Message[] {
-  const [first, ...others] = edits(random, unseen, unseen || random.below(3) === 0 ? 1 : 3)
+  const [first, ...others] = edits(random, unseen, unseen || random.below(3) === 0 ? 1 : 2)
   const system = codingSystem(random)
   return [
     ...(system === undefined ? [] : [prompt('system', system)]),
