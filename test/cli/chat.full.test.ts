@@ -127,7 +127,7 @@ describe('in a terminal', () => {
   test('replies are as wide as the terminal', async () => {
     const pty = await open(['--max-tokens', '120'], { columns: 60 })
     pty.resize(30)
-    pty.type('Once upon a time\r')
+    pty.type('Tell me a story about a red fox\r')
     const shown = await pty.until(/cut after 120 tokens|\r\n> $/)
     const lines = shown.split('\r\n').slice(1, -2)
     expect(lines.length).toBeGreaterThan(4)
