@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 // "unit" and "arithmetic" are what `npm run check` runs: quick, no model files, no child processes. "arithmetic" is what hangs on
 // no version of Node. "full" is the rest.
 const full = ['test/**/*.full.test.ts']
-const arithmetic = ['test/conformance/{reference,cases}.test.ts']
+const arithmetic = ['test/conformance/{reference,cases,cpu}.test.ts', 'test/backends/cpu/lazy.test.ts']
 
 // Generous: other work on the machine must not fail a test.
 const quick = { testTimeout: 90_000, maxWorkers: '100%', sequence: { groupOrder: 0 } }
