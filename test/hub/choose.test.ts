@@ -145,7 +145,7 @@ describe('safetensors', () => {
   })
 })
 
-test('a listing as long as any is chosen from at once', () => {
+test('a listing of the greatest length is chosen from at once', () => {
   const paths = Array.from({ length: 200_000 }, (_, i) => `q4_k_m-${'q4'.repeat(20)}-${i}.gguf`)
   const start = performance.now()
   expect(refusal('hf:o/r:Q4_K_Z', paths)).toMatch(/expected the file or quant/)
