@@ -129,9 +129,9 @@ export function encodedConversation(messages: readonly Message[], tokenizer: Tok
   add(END_OF_TEXT, 0, true)
   for (const { role, content, weight } of messages) {
     add(`<|im_start|>${role}\n`, 0, true)
-    const [search, replace] = role === 'assistant' ? content.split(/(?=^=======$)/m) : [content]
-    if (replace !== undefined) add(search!, WEIGHT.search, true)
-    add(replace ?? search!, weight, role === 'assistant')
+    const divider = role === 'assistant' ? Math.max(0, content.search(/^=======$/m)) : 0
+    add(content.slice(0, divider), WEIGHT.search, true)
+    add(content.slice(divider), weight, role === 'assistant')
     add('<|im_end|>', role === 'assistant' ? weight : 0, true)
     add('\n', 0, false)
   }
