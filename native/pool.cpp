@@ -74,8 +74,16 @@ struct Pool {
     return {};
   }
 
-  void work(int index, int threads) {
+  /** Whether threads have places: on their nodes, or each on a processor of its own where there are as many of both. */
+  bool binds(int threads) const { return !nodes.empty() || threads == tl_allowed_cpus(); }
+
+  void bind(int index, int threads) const {
     if (!nodes.empty()) bind_thread(place(index, threads));
+    else if (binds(threads)) tl_pin_thread(index);
+  }
+
+  void work(int index, int threads) {
+    bind(index, threads);
     uint32_t seen = 0;
     for (;;) {
       wait_change(generation, seen);
@@ -124,8 +132,8 @@ Pool &pool() {
 /** Binds the caller, which is nobody's worker, while it takes part in a run. */
 struct Guest {
   const bool bound;
-  explicit Guest(const Pool &p) : bound(!p.nodes.empty()) {
-    if (bound) bind_thread(p.place(0, p.size()));
+  explicit Guest(const Pool &p) : bound(p.binds(p.size())) {
+    if (bound) p.bind(0, p.size());
   }
   ~Guest() {
     if (bound) bind_thread({});

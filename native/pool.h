@@ -18,14 +18,17 @@ using Task = void (*)(const Team &team, void *context);
 
 /**
  * Spreads the threads of all further runs over nodes, stretches of the team on each as large as the node, and keeps each on its
- * node: what a thread touches first, and its stretch of the weights, then lie in its own memory. No nodes: as the system likes.
+ * node: what a thread touches first, and its stretch of the weights, then lie in its own memory. No nodes: as pool_run says.
  */
 void pool_bind(const std::vector<NumaNode> &nodes);
 
 /** The nodes of the last call. */
 const std::vector<NumaNode> &pool_nodes();
 
-/** Runs `task` on `threads` threads, the caller's among them, and returns when all are done. Callers queue. */
+/**
+ * Runs `task` on `threads` threads, the caller's among them, and returns when all are done. Callers queue. If the process may use as many
+ * processors, each thread stays on one of its own meanwhile: the caller may have been woken where a worker is busy waiting.
+ */
 void pool_run(int threads, Task task, void *context);
 
 /** Hands out indices [0, count) in chunks to whoever asks. */
