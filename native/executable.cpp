@@ -14,7 +14,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 6;
+constexpr int ABI_VERSION = 7;
 
 /** Goes through the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct List {

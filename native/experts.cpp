@@ -153,7 +153,7 @@ SlabRows slab_at(const MatmulPart &part, int expert, int row, int rows, const Co
   return {part.experts[expert].data, 0, rows};
 }
 
-int chunk_rows(const Weight &w) { return w.across() ? WORD_CHUNK_ROWS : std::max(1, CHUNK_WEIGHTS / w.columns / FW) * FW; }
+int chunk_rows(const Weight &w) { return w.across() ? WORD_CHUNK_ROWS : std::max(1, CHUNK_WEIGHTS / w.columns / PANEL_ROWS) * PANEL_ROWS; }
 
 Gathered expert_scratch(const Op &op, uint8_t *scratch, int tokens, int threads) {
   const int outer = op.parts[0].weight.rows / op.experts, columns = op.parts[0].weight.columns;

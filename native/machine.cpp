@@ -1,6 +1,6 @@
 // The level, and what the machine could do at it at best: the roofs that benchmarks compare with.
+#include "activations.h"
 #include "pool.h"
-#include "simd.h"
 #include "torchless.h"
 #include <algorithm>
 #include <vector>
@@ -65,6 +65,8 @@ double best_rate(int threads, double seconds, Task task, Measurement &m, double 
 #define TL_NAME(x) TL_TEXT(x)
 
 const char *tl_level() { return TL_NAME(TORCHLESS_LEVEL); }
+
+int32_t tl_few_tokens() { return tl::PANEL_FROM - 1; }
 
 double tl_measure_read(int32_t threads, double seconds) {
   const uint64_t address = tl_reserve(tl::READ_BYTES);

@@ -311,7 +311,8 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   for (auto &part : op.parts) all += part.weight.rows;
   const bool across = op.parts[0].weight.across();
   const int most = across ? WORD_CHUNK_ROWS : (count < PANEL_FROM ? READ_WEIGHTS : CHUNK_WEIGHTS) / a.columns;
-  const int chunk = std::max(1, std::min(most, all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size)) / FW) * FW;
+  const int step = count < PANEL_FROM ? FW : PANEL_ROWS;
+  const int chunk = std::max(1, std::min(most, all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size)) / step) * step;
   int chunks = 0;
   for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
   context.shares.begin(chunks, team);

@@ -80,7 +80,7 @@ struct Output {
 
 /** Bytes that a thread needs to multiply by `count` rows of `columns` activations: a panel with its sums, or decoded rows. */
 inline size_t thread_bytes(int columns, int count) {
-  const size_t panel = sizeof(Panel) + sizeof(float) * FW * padded_tokens(count), decoded = sizeof(float) * columns * DECODED_ROWS;
+  const size_t panel = BYTE_PANELS * (sizeof(Panel) + sizeof(float) * FW * padded_tokens(count)), decoded = sizeof(float) * columns * DECODED_ROWS;
   return ((panel > decoded ? panel : decoded) + 63) / 64 * 64;
 }
 

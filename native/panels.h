@@ -5,11 +5,18 @@
 #include "kernels.h"
 #include "parts.h"
 #include "rows.h"
+#include <algorithm>
 
 namespace tl {
 
+/** Panels side by side that bytes are multiplied with at a time: where there are registers enough, an activation serves them all. */
+constexpr int BYTE_PANELS = FW == 16 ? 2 : 1;
 /** Words of a row that are unpacked at a time: with FW rows they stay in the first-level cache. */
 constexpr int PANEL_WORDS = 256;
+/** The same of bytes, with the rows of several panels. */
+constexpr int BYTE_WORDS = PANEL_WORDS / BYTE_PANELS;
+/** Rows are given out in multiples of so many. */
+constexpr int PANEL_ROWS = BYTE_PANELS * FW;
 
 struct Panel {
   /** [word][FW] */
@@ -22,30 +29,35 @@ struct Panel {
   alignas(64) float row_d[FW * PANEL_WORDS / 4], row_m[FW * PANEL_WORDS / 4];
 };
 
-/** The rows of a weight that a panel holds: `rows` of them from `row` on, columns [from, to). */
+/** The rows of a weight that panels hold: `rows` of them from `row` on, columns [from, to). */
 struct PanelPlace {
   int row, rows, from, to;
 
+  /** What panel `index` of these holds, which repeats the last row where there are no more. */
+  PanelPlace of(int index) const {
+    const int before = std::min(index * FW, rows - 1);
+    return {row + before, std::min(FW, rows - before), from, to};
+  }
   /** Lanes without a row repeat the last one; their sums go nowhere. */
   int row_at(int lane) const { return row + (lane < rows ? lane : rows - 1); }
 };
 
-/** Asks for a coming panel's bytes line by line while the present one is multiplied. */
+/** Asks for the bytes of coming panels, line by line, spread over the steps in which the present ones are multiplied. */
 struct Ahead {
   const uint8_t *line = nullptr, *row_end = nullptr;
   size_t row_bytes = 0, bytes = 0;
-  int rows_left = 0, per_step = 0;
+  int rows_left = 0, lines = 0, steps = 1, owed = 0;
 
   Ahead() = default;
   /** Words of rows that lie side by side are not in runs. */
-  Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(w.across() ? 0 : next.rows) {
+  Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(w.across() ? 0 : next.rows), steps(steps) {
     line = w.data + w.row_bytes * next.row + w.row_bytes * next.from / w.columns;
     bytes = w.row_bytes * (next.to - next.from) / w.columns;
     row_end = line + bytes;
-    per_step = (int(bytes / 64 + 1) * next.rows + steps - 1) / steps;
+    lines = int(bytes / 64 + 1) * next.rows;
   }
   void fetch() {
-    for (int i = 0; i < per_step && rows_left > 0; i++) {
+    for (owed += lines; owed >= steps && rows_left > 0; owed -= steps) {
       __builtin_prefetch(line, 0, 2);
       line += 64;
       if (line >= row_end) {
@@ -70,57 +82,89 @@ template <bool split = false> inline void transpose_panel(Panel &panel, int word
 template <bool halves, bool starts, bool has_min, bool is_signed> struct ByteProducts {
   static constexpr int run_length = halves ? 16 : 32;
 
-  /** Products of `length` columns, beginning at word `word` of panel and tile. */
-  template <int tokens> static inline void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P *sums) {
+  /**
+   * Products of a run, beginning at word `word` of panels and of a tile that is `width` wide, with `tokens` of its tokens; w is the
+   * first panel's.
+   */
+  template <int panels, int width, int tokens>
+  static inline void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
     TL_UNROLL
-    for (int t = 0; t < tokens; t++) sums[t] = starts ? p_set(begin + t) : p_zero();
+    for (int t = 0; t < tokens; t++)
+      for (int p = 0; p < panels; p++) sums[p][t] = starts ? p_set(begin + t) : p_zero();
     TL_UNROLL
-    for (int i = 0; i < run_length / 4; i++)
-      TL_UNROLL
-      for (int t = 0; t < tokens; t++)
-        sums[t] = p_dot<is_signed>(sums[t], w + size_t(i) * FW * 4, (const int8_t *)x + 4 * (i * tokens + t));
-  }
-
-  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
-    // The tile's first run of this panel, in runs of all tokens.
-    const size_t first = size_t(x.columns / 32) * token + size_t(from / 32) * tokens;
-    const int runs = (to - from) / 32;
-    for (int run = 0; run < runs; run++) {
-      ahead.fetch();
-      const size_t at = first + size_t(run) * tokens;
-      const uint8_t *w = panel.words + size_t(run) * 32 * FW, *q = x.q + 32 * at;
-      const float *scales = x.d + at;
-      P sums[tokens];
-      if constexpr (halves) {
-        const float *d = panel.d + 2 * run * FW;
-        const int32_t *start = x.start16 + 2 * at;
-        F both[tokens];
-        products<tokens>(w, q, start, sums);
+    for (int i = 0; i < run_length / 4; i++) {
+      const uint8_t *words = w + size_t(i) * FW * 4, *in = x + 4 * i * width;
+      if constexpr (panels == 1) {
         TL_UNROLL
-        for (int t = 0; t < tokens; t++) both[t] = f_mul(p_float(sums[t]), f_load(d));
-        products<tokens>(w + 16 * FW, q + 16 * tokens, start + tokens, sums);
-        TL_UNROLL
-        for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_fma(p_float(sums[t]), f_load(d + FW), both[t]), f_set(scales[t]), acc[t]);
-        if constexpr (has_min) {
-          const float *m = panel.m + 2 * run * FW, *sum = x.sum16 + 2 * at;
-          TL_UNROLL
-          for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_load(m), f_set(sum[t]), acc[t]);
-          TL_UNROLL
-          for (int t = 0; t < tokens; t++) acc[t] = f_fma(f_load(m + FW), f_set(sum[tokens + t]), acc[t]);
-        }
+        for (int t = 0; t < tokens; t++) sums[0][t] = p_dot<is_signed>(sums[0][t], words, (const int8_t *)in + 4 * t);
       } else {
-        products<tokens>(w, q, x.start + at, sums);
-        const F d = f_load(panel.d + run * FW);
+        W some[panels];
+        for (int p = 0; p < panels; p++) some[p] = w_load(words + p * sizeof(Panel));
         TL_UNROLL
-        for (int t = 0; t < tokens; t++) acc[t] = f_fma(p_float(sums[t]), f_mul(d, f_set(scales[t])), acc[t]);
-        if constexpr (has_min) {
-          const F m = f_load(panel.m + run * FW);
-          const float *sum = x.sum + at;
-          TL_UNROLL
-          for (int t = 0; t < tokens; t++) acc[t] = f_fma(m, f_set(sum[t]), acc[t]);
+        for (int t = 0; t < tokens; t++) {
+          const W four = w_spread(in + 4 * t);
+          for (int p = 0; p < panels; p++) sums[p][t] = n_add(sums[p][t], some[p], four);
         }
       }
     }
+  }
+
+  /** Of tokens [offset, offset + tokens) of the tile of `width` that begins with token `token`. */
+  template <int panels, int width, int tokens>
+  static inline void add(const Panel *panel, const Tiles &x, int token, int offset, int from, int to, F (*acc)[tokens], Ahead &shared) {
+    Ahead ahead = shared;
+    // The tile's first run of these columns, in runs of all tokens.
+    const size_t first = size_t(x.columns / 32) * token + size_t(from / 32) * width;
+    const int runs = (to - from) / 32;
+    for (int run = 0; run < runs; run++) {
+      ahead.fetch();
+      const size_t at = first + size_t(run) * width;
+      const uint8_t *w = panel->words + size_t(run) * 32 * FW, *q = x.q + 32 * at + 4 * offset;
+      const float *scales = x.d + at + offset;
+      P sums[panels][tokens];
+      if constexpr (halves) {
+        const int32_t *start = x.start16 + 2 * at + offset;
+        F both[panels][tokens];
+        products<panels, width, tokens>(w, q, start, sums);
+        for (int p = 0; p < panels; p++) {
+          const F d = f_load(panel[p].d + 2 * run * FW);
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) both[p][t] = f_mul(p_float(sums[p][t]), d);
+        }
+        products<panels, width, tokens>(w + 16 * FW, q + 16 * width, start + width, sums);
+        for (int p = 0; p < panels; p++) {
+          const F d = f_load(panel[p].d + (2 * run + 1) * FW);
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) acc[p][t] = f_fma(f_fma(p_float(sums[p][t]), d, both[p][t]), f_set(scales[t]), acc[p][t]);
+        }
+        if constexpr (has_min) {
+          const float *sum = x.sum16 + 2 * at + offset;
+          for (int p = 0; p < panels; p++) {
+            const float *m = panel[p].m + 2 * run * FW;
+            TL_UNROLL
+            for (int t = 0; t < tokens; t++) acc[p][t] = f_fma(f_load(m), f_set(sum[t]), acc[p][t]);
+            TL_UNROLL
+            for (int t = 0; t < tokens; t++) acc[p][t] = f_fma(f_load(m + FW), f_set(sum[width + t]), acc[p][t]);
+          }
+        }
+      } else {
+        products<panels, width, tokens>(w, q, x.start + at + offset, sums);
+        for (int p = 0; p < panels; p++) {
+          const F d = f_load(panel[p].d + run * FW);
+          TL_UNROLL
+          for (int t = 0; t < tokens; t++) acc[p][t] = f_fma(p_float(sums[p][t]), f_mul(d, f_set(scales[t])), acc[p][t]);
+        }
+        if constexpr (has_min) {
+          const float *sum = x.sum + at + offset;
+          for (int p = 0; p < panels; p++) {
+            const F m = f_load(panel[p].m + run * FW);
+            TL_UNROLL
+            for (int t = 0; t < tokens; t++) acc[p][t] = f_fma(m, f_set(sum[t]), acc[p][t]);
+          }
+        }
+      }
+    }
+    shared = ahead;
   }
 };
 
@@ -128,9 +172,9 @@ template <class Format> concept PutsWords = requires(const uint8_t *const *rows)
 
 /** Weights of a block format times activations in 8 bits. */
 template <class Format> struct QuantizedPanel {
-  static constexpr int columns = PANEL_WORDS * 4;
-  /** Steps through a panel, after each of which something may be asked for. */
-  static constexpr int steps = columns / 32;
+  static constexpr int panels = BYTE_PANELS, columns = BYTE_WORDS * 4;
+  /** Steps through a panel, at each of which something may be asked for, and through its rows when it is unpacked. */
+  static constexpr int steps = columns / 32, unpack_steps = PutsWords<Format> ? columns / Format::length : FW;
   static constexpr bool halves = Format::halves;
   /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
   static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
@@ -140,48 +184,62 @@ template <class Format> struct QuantizedPanel {
   static constexpr int group_runs = halves ? 16 : 8, runs_most = columns / 256 * group_runs;
   static constexpr uint8_t added = starts ? 128 - Format::offset : 0;
 
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const uint8_t *rows[FW];
     for (int r = 0; r < FW; r++) rows[r] = w.row(place.row_at(r)) + group_bytes<Format>() * (place.from / 256);
-    const int groups = (place.to - place.from + 255) / 256, runs = groups * group_runs;
-    if constexpr (PutsWords<Format>) {
-      for (int block = 0; block < (place.to - place.from) / Format::length; block++) {
-        uint8_t *to = panel.words + size_t(block) * Format::length * FW;
-        Format::words(rows, size_t(block) * Format::bytes, [&](int word, W bytes) {
-          w_store(to + size_t(word) * FW * 4, added != 0 ? w_add(bytes, added) : bytes);
-        });
-      }
-    } else {
-      unpack_rows(rows, place, panel);
+    if constexpr (PutsWords<Format>) unpack_words(rows, place, panel, ahead);
+    else unpack_rows(rows, place, panel, ahead);
+    unpack_scales(rows, place, panel);
+  }
+
+private:
+  static void unpack_words(const uint8_t *const *rows, const PanelPlace &place, Panel &panel, Ahead &shared) {
+    Ahead ahead = shared;
+    const int blocks = (place.to - place.from) / Format::length;
+    for (int block = 0; block < blocks; block++) {
+      ahead.fetch();
+      uint8_t *to = panel.words + size_t(block) * Format::length * FW;
+      Format::words(rows, size_t(block) * Format::bytes, [&](int word, W bytes) {
+        w_store(to + size_t(word) * FW * 4, added != 0 ? w_add(bytes, added) : bytes);
+      });
     }
+    shared = ahead;
+  }
+
+  static void unpack_scales(const uint8_t *const *rows, const PanelPlace &place, Panel &panel) {
+    const int columns = place.to - place.from, whole = columns / 256;
+    const auto put = [&](int r, int g, int count) {
+      Scales s;
+      Format::scales(rows[r] + group_bytes<Format>() * g, count, s);
+      if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
+      float *d = panel.row_d + r * runs_most + group_runs * g, *m = panel.row_m + r * runs_most + group_runs * g;
+      f8_store(d, s.d);
+      if constexpr (halves) f8_store(d + 8, s.d_high);
+      if constexpr (has_min) f8_store(m, s.m);
+      if constexpr (has_min && halves) f8_store(m + 8, s.m_high);
+    };
     for (int r = 0; r < FW; r++) {
-      float *d = panel.row_d + r * runs_most, *m = panel.row_m + r * runs_most;
-      for (int g = 0; g < groups; g++) {
-        Scales s;
-        Format::scales(rows[r] + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), s);
-        if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
-        f8_store(d + group_runs * g, s.d);
-        if constexpr (halves) f8_store(d + group_runs * g + 8, s.d_high);
-        if constexpr (has_min) f8_store(m + group_runs * g, s.m);
-        if constexpr (has_min && halves) f8_store(m + group_runs * g + 8, s.m_high);
-      }
+      // Of a whole group the compiler knows how many runs there are.
+      for (int g = 0; g < whole; g++) put(r, g, 8);
+      if (columns % 256 != 0) put(r, whole, runs_left<Format>(columns, whole));
     }
-    for (int run = 0; run < runs; run += FW) {
+    for (int run = 0; run < (columns + 255) / 256 * group_runs; run += FW) {
       transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
       if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
     }
   }
 
-private:
   /** Rows as bytes first, of formats whose words cannot be unpacked in place. */
-  static void unpack_rows(const uint8_t *const *rows, const PanelPlace &place, Panel &panel) {
+  static void unpack_rows(const uint8_t *const *rows, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const int groups = (place.to - place.from + 255) / 256;
-    for (int r = 0; r < FW; r++)
+    for (int r = 0; r < FW; r++) {
+      ahead.fetch();
       for (int g = 0; g < groups; g++) {
         B64 q[4];
         Format::quants(rows[r] + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), q);
         for (int i = 0; i < 4; i++) b64_store(panel.rows + size_t(r) * PANEL_WORDS * 4 + 256 * g + 64 * i, q[i]);
       }
+    }
     transpose_panel<Format::split>(panel, 64 * groups, added);
   }
 };
@@ -237,15 +295,17 @@ using E5M2Source = F8Source<E5M2>;
 
 /** Sums of products of floats. */
 struct FloatProducts {
-  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
-    const float *w = (const float *)panel.words, *in = (const float *)x.floats + size_t(Tiles::float_words(x.columns)) * token + size_t(from) * tokens;
+  template <int panels, int width, int tokens>
+  static inline void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
+    static_assert(panels == 1 && width == tokens);
+    const float *w = (const float *)panel->words, *in = (const float *)x.floats + size_t(Tiles::float_words(x.columns)) * token + size_t(from) * tokens;
     for (int word = 0; word < to - from; word += FW) {
       ahead.fetch();
       TL_UNROLL
       for (int i = word; i < word + FW; i++) {
         const F weights = f_load(w + size_t(i) * FW);
         TL_UNROLL
-        for (int t = 0; t < tokens; t++) acc[t] = f_fma(weights, f_set(in[size_t(i) * tokens + t]), acc[t]);
+        for (int t = 0; t < tokens; t++) acc[0][t] = f_fma(weights, f_set(in[size_t(i) * tokens + t]), acc[0][t]);
       }
     }
   }
@@ -253,13 +313,14 @@ struct FloatProducts {
 
 /** Weights as floats times floats; Source brings any format there. */
 template <class Source> struct FloatPanel {
-  static constexpr int columns = PANEL_WORDS;
-  static constexpr int steps = PANEL_WORDS / FW;
+  static constexpr int panels = 1, columns = PANEL_WORDS;
+  static constexpr int steps = PANEL_WORDS / FW, unpack_steps = FW;
   using Products = FloatProducts;
 
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const int count = place.to - place.from, words = Tiles::float_words(count);
     for (int r = 0; r < FW; r++) {
+      ahead.fetch();
       float *out = (float *)panel.rows + size_t(r) * PANEL_WORDS;
       Source::load(w, place.row_at(r), place.from, count, out);
       for (int i = count; i < words; i++) out[i] = 0;
@@ -271,13 +332,14 @@ template <class Source> struct FloatPanel {
 #if defined(TL_BF16_DOT)
 /** Weights in bf16 times activations rounded to it: pairs of products are added in one instruction. */
 struct RoundedPanel {
-  static constexpr int columns = 2 * PANEL_WORDS;
-  static constexpr int steps = PANEL_WORDS / FW;
+  static constexpr int panels = 1, columns = 2 * PANEL_WORDS;
+  static constexpr int steps = PANEL_WORDS / FW, unpack_steps = FW;
   using Products = RoundedPanel;
 
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const int count = place.to - place.from, words = Tiles::rounded_words(count);
     for (int r = 0; r < FW; r++) {
+      ahead.fetch();
       uint8_t *out = panel.rows + size_t(r) * PANEL_WORDS * 4;
       std::memcpy(out, w.row(place.row_at(r)) + size_t(2) * place.from, size_t(2) * count);
       std::memset(out + size_t(2) * count, 0, size_t(4) * words - size_t(2) * count);
@@ -285,15 +347,17 @@ struct RoundedPanel {
     transpose_panel(panel, words, 0);
   }
 
-  template <int tokens> static inline void add(const Panel &panel, const Tiles &x, int token, int from, int to, F *acc, Ahead &ahead) {
-    const uint8_t *w = panel.words, *in = x.rounded + 4 * (size_t(Tiles::rounded_words(x.columns)) * token + size_t(from / 2) * tokens);
+  template <int panels, int width, int tokens>
+  static inline void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
+    static_assert(panels == 1 && width == tokens);
+    const uint8_t *w = panel->words, *in = x.rounded + 4 * (size_t(Tiles::rounded_words(x.columns)) * token + size_t(from / 2) * tokens);
     for (int word = 0; word < (to - from + 1) / 2; word += FW) {
       ahead.fetch();
       TL_UNROLL
       for (int i = word; i < word + FW; i++) {
         const BF weights = bf_load(w + size_t(i) * 64);
         TL_UNROLL
-        for (int t = 0; t < tokens; t++) acc[t] = bf_dot(weights, bf_set(in + 4 * (size_t(i) * tokens + t)), acc[t]);
+        for (int t = 0; t < tokens; t++) acc[0][t] = bf_dot(weights, bf_set(in + 4 * (size_t(i) * tokens + t)), acc[0][t]);
       }
     }
   }

@@ -18,15 +18,27 @@ template <int tokens, class Dots> void each_rows(int begin, int end, int first_t
   }
 }
 
-/** One panel times one tile of tokens, of which the first is `token`; `sums` are those of the row's panels so far. */
-template <class Products, int tokens>
-void multiply_tile(const Panel &panel, const PanelPlace &place, const Tiles &x, int token, float *sums, Ahead &ahead) {
-  F acc[tokens];
+/** Panels times `tokens` tokens of one tile, which begins with token `token`; `sums` are those of the tile so far, [token][panel][FW]. */
+template <class Kind, int width, int tokens>
+void multiply_part(const Panel *panel, const PanelPlace &place, const Tiles &x, int token, int offset, float *sums, Ahead &ahead) {
+  constexpr int panels = Kind::panels;
+  F acc[panels][tokens];
   TL_UNROLL
-  for (int t = 0; t < tokens; t++) acc[t] = place.from == 0 ? f_set(0) : f_load(sums + t * FW);
-  Products::template add<tokens>(panel, x, token, place.from, place.to, acc, ahead);
+  for (int t = 0; t < tokens; t++)
+    for (int p = 0; p < panels; p++) acc[p][t] = place.from == 0 ? f_set(0) : f_load(sums + ((offset + t) * panels + p) * FW);
+  Kind::Products::template add<panels, width, tokens>(panel, x, token, offset, place.from, place.to, acc, ahead);
   TL_UNROLL
-  for (int t = 0; t < tokens; t++) f_store(sums + t * FW, acc[t]);
+  for (int t = 0; t < tokens; t++)
+    for (int p = 0; p < panels; p++) f_store(sums + ((offset + t) * panels + p) * FW, acc[p][t]);
+}
+
+/** Of several panels, as many tokens at a time as there are registers for their sums. */
+template <class Kind> constexpr int tokens_at_once(int width) { return Kind::panels == 1 ? width : width % 6 == 0 ? 6 : 4; }
+
+template <class Kind, int width>
+void multiply_tile(const Panel *panel, const PanelPlace &place, const Tiles &x, int token, float *sums, Ahead &ahead) {
+  constexpr int some = tokens_at_once<Kind>(width);
+  for (int offset = 0; offset < width; offset += some) multiply_part<Kind, width, some>(panel, place, x, token, offset, sums, ahead);
 }
 
 /** The place that follows; one without rows behind the last. */
@@ -35,7 +47,7 @@ template <class Kind> PanelPlace next_place(PanelPlace place, int end, int colum
   if (place.from == columns) {
     place.from = 0;
     place.row += place.rows;
-    place.rows = std::min(FW, end - place.row);
+    place.rows = std::min(FW * Kind::panels, end - place.row);
   }
   place.to = std::min(columns, place.from + Kind::columns);
   return place;
@@ -43,28 +55,31 @@ template <class Kind> PanelPlace next_place(PanelPlace place, int end, int colum
 
 template <class Kind>
 void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int count, const Output &output, uint8_t *memory) {
-  using Products = typename Kind::Products;
-  Panel &panel = *(Panel *)memory;
-  float *sums = (float *)(memory + sizeof(Panel));
-  PanelPlace place{begin, std::min(FW, end - begin), 0, std::min(w.columns, Kind::columns)};
+  constexpr int panels = Kind::panels;
+  Panel *panel = (Panel *)memory;
+  float *sums = (float *)(panel + panels);
+  PanelPlace place{begin, std::min(FW * panels, end - begin), 0, std::min(w.columns, Kind::columns)};
+  const int passes = (padded_tokens(count) + tokens_at_once<Kind>(tiles.width) - 1) / tokens_at_once<Kind>(tiles.width);
   while (place.row < end) {
-    Kind::unpack(w, place, panel);
-    const PanelPlace next = next_place<Kind>(place, end, w.columns);
-    Ahead ahead(w, next, Kind::steps);
+    // Who multiplies these rows most often goes on with those behind them.
+    Ahead ahead(w, next_place<Kind>(place, w.rows, w.columns), Kind::steps * passes + Kind::unpack_steps * panels);
+    for (int p = 0; p < panels; p++) Kind::unpack(w, place.of(p), panel[p], ahead);
     for (int t = 0; t < count; t += tiles.width) {
       const int left = std::min(tiles.width, count - t);
-      float *own = sums + size_t(t) * FW;
+      float *own = sums + size_t(t) * panels * FW;
       switch (padded_tokens(left)) {
-      case 4: multiply_tile<Products, 4>(panel, place, tiles, t, own, ahead); break;
+      case 4: multiply_tile<Kind, 4>(panel, place, tiles, t, own, ahead); break;
 #if defined(__AVX512F__)
-      case 8: multiply_tile<Products, 8>(panel, place, tiles, t, own, ahead); break;
-      case 12: multiply_tile<Products, 12>(panel, place, tiles, t, own, ahead); break;
+      case 8: multiply_tile<Kind, 8>(panel, place, tiles, t, own, ahead); break;
+      case 12: multiply_tile<Kind, 12>(panel, place, tiles, t, own, ahead); break;
 #endif
       }
       if (place.to < w.columns) continue;
-      for (int i = 0; i < left; i++) output.put_rows(t + i, place.row, place.rows, f_load(own + i * FW));
+      for (int i = 0; i < left; i++)
+        for (int p = 0; p * FW < place.rows; p++)
+          output.put_rows(t + i, place.row + p * FW, std::min(FW, place.rows - p * FW), f_load(own + (i * panels + p) * FW));
     }
-    place = next;
+    place = next_place<Kind>(place, end, w.columns);
   }
 }
 

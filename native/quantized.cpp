@@ -15,6 +15,8 @@ void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int 
 template <class Format>
 void by_format(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
   int t = 0;
+  if constexpr (ROW_TOKENS == 8)
+    for (; t + 8 <= count; t += 8) rows_times<Format, 8>(w, begin, end, a.rows + t, t, output);
   for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
   for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
   for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);

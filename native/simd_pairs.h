@@ -54,18 +54,18 @@ inline B64 b64_bits_to_16(uint32_t a, uint32_t b) {
   return {_mm512_maskz_mov_epi8(__mmask64(a) | __mmask64(b) << 32, _mm512_set1_epi8(16))};
 }
 
-/** One token's sums over a row. */
+/** One token's sums over a row: two, so that additions need not wait for each other, and those of eight tokens stay in registers. */
 struct Sums {
-  /** Apart, so that additions need not wait for each other. */
-  F products[4];
-  F8 minima;
+  F even = f_set(0), odd = f_set(0);
 
-  Sums() : minima(f8_set(0)) {
-    for (auto &sum : products) sum = f_set(0);
-  }
   /** Eight numbers that are still to be added up. */
-  F8 lanes() const { return f8_add(f8_fold(f_add(f_add(products[0], products[1]), f_add(products[2], products[3]))), minima); }
+  F8 lanes() const { return f8_fold(f_add(even, odd)); }
 };
+
+/** Adds products of minima and sums of activations. */
+inline void add_minima(Sums &sums, F8 minima, const float *x) {
+  sums.odd = f_fma(_mm512_zextps256_ps512(minima), _mm512_zextps256_ps512(f8_load(x)), sums.odd);
+}
 
 /** Whether rows of signed bytes are multiplied as bytes from 0 to 255, with an offset of 128. */
 constexpr bool ROWS_UNSIGNED = true;
@@ -74,7 +74,8 @@ inline B64 b64_unsign(B64 a) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(ch
 /** Products of pair j, a lane for every four of them, times what `order` takes of the scales. */
 inline void add_pair(Sums &sums, int j, B64 w, const int8_t *x, __m512 scales, __m512i order) {
   const __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w.v, _mm512_loadu_si512(x + 64 * j));
-  sums.products[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(order, scales), sums.products[j]);
+  F &sum = j % 2 == 0 ? sums.even : sums.odd;
+  sum = f_fma(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(order, scales), sum);
 }
 
 /** Adds the products of `pairs` pairs of runs, each run times its scale. */
@@ -104,7 +105,8 @@ template <bool> inline void add_split_runs(Sums &sums, const B64 *w, int quads, 
     __m512i products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[2 * i].v, _mm512_loadu_si512(x + 128 * i));
     products = _mm512_dpbusd_epi32(products, w[2 * i + 1].v, _mm512_loadu_si512(x + 128 * i + 64));
     const __m512 spread = _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(4 * i)), all);
-    sums.products[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), spread, sums.products[i]);
+    F &sum = i == 0 ? sums.even : sums.odd;
+    sum = f_fma(_mm512_cvtepi32_ps(products), spread, sum);
   }
 }
 
@@ -190,9 +192,9 @@ template <bool is_signed> inline void add_split_runs(Sums &sums, const B64 *w, i
   sums.products = f8_fma(f8_from_i8(i8_combine_halves(r)), scales, sums.products);
 }
 
-#endif
-
 /** Adds products of minima and sums of activations. */
 inline void add_minima(Sums &sums, F8 minima, const float *x) { sums.minima = f8_fma(minima, f8_load(x), sums.minima); }
+
+#endif
 
 } // namespace tl

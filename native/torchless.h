@@ -11,6 +11,9 @@ TL_API int32_t tl_abi_version();
 /** The level that this library was built for. */
 TL_API const char *tl_level();
 
+/** Tokens of a step up to which each has the very logits that it has alone. */
+TL_API int32_t tl_few_tokens();
+
 /**
  * From now on the threads of all steps stay on the NUMA node that they belong to, and caches that are made lie on all nodes in turn.
  * Answers the number of nodes, 0 where that is not known; with less than two, threads run where the system likes. `root` stands before

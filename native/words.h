@@ -118,11 +118,11 @@ struct Awq {
 
 /** Weights of words times activations in 8 bits. */
 template <class Layout> struct WordPanel {
-  static constexpr int columns = PANEL_WORDS * 4;
-  static constexpr int steps = columns / 32;
+  static constexpr int panels = BYTE_PANELS, columns = BYTE_WORDS * 4;
+  static constexpr int steps = columns / 32, unpack_steps = 0;
   using Products = ByteProducts<false, false, true, false>;
 
-  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel) {
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &) {
     const int row = w.parts.first + place.row, runs = (place.to - place.from) / 32, first = place.from / 32;
     int known = -1;
     for (int run = 0; run < runs; run++) {

@@ -18,8 +18,6 @@ import { type NativeWeights, nativeWeights } from './weights.ts'
 const GUARD_BYTES = 64
 /** Weights are read once for so many tokens; more leave the caches. */
 export const STEP_TOKENS = 512
-/** Multiplied row by row: PANEL_FROM of native/activations.h, less one. */
-const FEW_TOKENS = 4
 const MEASURED_SECONDS = 0.25
 /**
  * Steps of less work, in bytes of weights read times tokens, take some ten milliseconds at most. They are not worth the two changes of
@@ -61,7 +59,7 @@ export function cpuBackendOf(native: NativeLibrary, options: CpuOptions = {}): B
       threads: team,
     },
     stepTokens: STEP_TOKENS,
-    fewTokens: FEW_TOKENS,
+    fewTokens: library.fewTokens,
     async compile(program, source, limits) {
       const weights = await (lazyMemory === undefined
         ? nativeWeights(program, source, library.os, limits.guard === true)

@@ -5,7 +5,7 @@ import type { Address } from '../../ffi/native.ts'
 import { MESSAGE_BYTES, type NativeOs, nativeOs, textOf } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 6
+export const ABI_VERSION = 7
 
 /** What `step` answers where weights on disk cannot be read. */
 export const UNREADABLE = 2
@@ -13,6 +13,8 @@ export const UNREADABLE = 2
 export interface CpuLibrary {
   /** Instruction-set level: `avx512`. */
   readonly level: string
+  /** See `Backend.fewTokens`. */
+  readonly fewTokens: number
   readonly os: NativeOs
   /** An executable, or 0 if memory is short or the list does not parse. */
   compile(program: Float64Array, length: number): Address
@@ -76,6 +78,7 @@ function declare(library: NativeLibrary): CpuLibrary {
   const readProblem = library.func('tl_read_problem', 'address', ['address', 'bytes', 'i32'])
   return {
     level: library.level,
+    fewTokens: library.func('tl_few_tokens', 'i32', [])(),
     os: nativeOs(library),
     compile: library.func('tl_compile', 'address', [list, 'i64']),
     memory: library.func('tl_memory', 'f64', [list, 'i64']),

@@ -1,4 +1,6 @@
 // What the CPU backend does besides computing: it selects, and its threads change no digit.
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Logits, Want, WeightSource } from '../../../src/backends/backend.ts'
 import { cpuBackend } from '../../../src/backends/cpu/cpu.ts'
@@ -211,6 +213,43 @@ test('steps of several models wait for each other, and mix nothing up', async ()
   expect(await Promise.all(models.map(run))).toEqual(alone)
   await Promise.all(models.map(own => own.dispose()))
 })
+
+test('few tokens of a step each have the very logits that they have alone', async () => {
+  const { fewTokens = 0 } = await cpuBackend()
+  expect(fewTokens).toBeGreaterThanOrEqual(4)
+  const alone = await tokenByToken(2)
+  const own = await loadModel(paths.Q8_0, { backend: 'cpu', threads: 2 })
+  for (let count = 2; count <= fewTokens; count++) {
+    const { values } = await own.logits(ids.slice(0, count), { rows: 'all' })
+    expect(values, `${count} tokens`).toEqual(
+      Float32Array.from(alone.slice(0, count).flatMap(row => [...row])),
+    )
+  }
+  await own.dispose()
+})
+
+test.runIf(process.platform === 'linux' && availableParallelism() > 1)(
+  'as many threads as processors stay on one each, more go where they like, and so does the caller behind a step',
+  async () => {
+    for (const [threads, bound] of [
+      [availableParallelism(), availableParallelism() - 1],
+      [availableParallelism() + 1, 0],
+    ] as const) {
+      const own = await loadModel(paths.plain, { backend: 'cpu', threads })
+      await own.logits(ids)
+      expect(boundThreads(), `${threads} threads`).toBe(bound)
+      await own.dispose()
+    }
+  },
+)
+
+/** Threads of this process that may run on a single processor. */
+function boundThreads(): number {
+  const allowed = readdirSync('/proc/self/task').map(id =>
+    readFileSync(`/proc/self/task/${id}/status`, 'utf8'),
+  )
+  return allowed.filter(status => /^Cpus_allowed_list:\t\d+$/m.test(status)).length
+}
 
 test('a prompt is computed in steps of stepTokens', async () => {
   const { stepTokens } = await cpuBackend()
