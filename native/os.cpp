@@ -208,7 +208,11 @@ tl::ArmFeatures tl::arm_features() {
 bool tl::saves_zmm_lazily() { return false; }
 
 std::vector<tl::NumaNode> tl::numa_nodes(const std::string &) { return {}; }
-void tl::bind_thread(const std::vector<int> &) {}
+void tl::bind_thread(const std::vector<int> &wanted) {
+  DWORD_PTR mask = wanted.empty() ? allowed() : 0;
+  for (const int processor : wanted) mask |= DWORD_PTR(1) << processor;
+  if (mask) SetThreadAffinityMask(GetCurrentThread(), mask);
+}
 void tl::interleave_pages(uint64_t, uint64_t, const std::vector<NumaNode> &) {}
 
 #else

@@ -111,7 +111,7 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
 
   /** Of tokens [offset, offset + tokens) of the tile of `width` that begins with token `token`. */
   template <int panels, int width, int tokens>
-  static inline void add(const Panel *panel, const Tiles &x, int token, int offset, int from, int to, F (*acc)[tokens], Ahead &shared) {
+  static TL_INLINE void add(const Panel *panel, const Tiles &x, int token, int offset, int from, int to, F (*acc)[tokens], Ahead &shared) {
     Ahead ahead = shared;
     // The tile's first run of these columns, in runs of all tokens.
     const size_t first = size_t(x.columns / 32) * token + size_t(from / 32) * width;
@@ -296,7 +296,7 @@ using E5M2Source = F8Source<E5M2>;
 /** Sums of products of floats. */
 struct FloatProducts {
   template <int panels, int width, int tokens>
-  static inline void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
+  static TL_INLINE void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
     static_assert(panels == 1 && width == tokens);
     const float *w = (const float *)panel->words, *in = (const float *)x.floats + size_t(Tiles::float_words(x.columns)) * token + size_t(from) * tokens;
     for (int word = 0; word < to - from; word += FW) {
@@ -348,7 +348,7 @@ struct RoundedPanel {
   }
 
   template <int panels, int width, int tokens>
-  static inline void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
+  static TL_INLINE void add(const Panel *panel, const Tiles &x, int token, int, int from, int to, F (*acc)[tokens], Ahead &ahead) {
     static_assert(panels == 1 && width == tokens);
     const uint8_t *w = panel->words, *in = x.rounded + 4 * (size_t(Tiles::rounded_words(x.columns)) * token + size_t(from / 2) * tokens);
     for (int word = 0; word < (to - from + 1) / 2; word += FW) {
