@@ -55,7 +55,7 @@ HANDLE open_to_read(const char *path, DWORD flags) {
                      OPEN_EXISTING, flags, nullptr);
 }
 
-struct OpenFile {
+struct FileOnDisk {
   HANDLE direct, cached;
 };
 
@@ -87,11 +87,11 @@ int64_t read_at(HANDLE file, uint64_t offset, uint64_t bytes, uint8_t *to) {
 } // namespace
 
 int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
-  return read_at(reinterpret_cast<OpenFile *>(file)->direct, offset, bytes, to);
+  return read_at(reinterpret_cast<FileOnDisk *>(file)->direct, offset, bytes, to);
 }
 
 int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
-  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to);
+  return read_at(reinterpret_cast<FileOnDisk *>(file)->cached, offset, bytes, to);
 }
 
 extern "C" {
@@ -105,12 +105,12 @@ int32_t tl_open(const char *path, int32_t, uint64_t *file, char *message, int32_
     CloseHandle(cached);
     return fail(error, message, message_size);
   }
-  *file = uint64_t(new OpenFile{direct, cached});
+  *file = uint64_t(new FileOnDisk{direct, cached});
   return 0;
 }
 
 void tl_close(uint64_t file) {
-  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  FileOnDisk *open = reinterpret_cast<FileOnDisk *>(file);
   CloseHandle(open->direct);
   CloseHandle(open->cached);
   delete open;
@@ -347,7 +347,7 @@ bool enter(uint64_t start, uint64_t size, int file) {
 }
 
 /** A file that is read rather than mapped. */
-struct OpenFile {
+struct FileOnDisk {
   int cached;
   /** Past the page cache; -1 where the system has no such thing. */
   int direct;
@@ -391,7 +391,7 @@ int open_direct(const char *path, int file) {
 } // namespace
 
 int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
-  OpenFile &open = *reinterpret_cast<OpenFile *>(file);
+  FileOnDisk &open = *reinterpret_cast<FileOnDisk *>(file);
   if (open.direct >= 0 && !open.refused.load(std::memory_order_relaxed)) {
     const int64_t read = read_at(open.direct, offset, bytes, to, DIRECT_BLOCK);
     if (read != -EINVAL) return read;
@@ -405,7 +405,7 @@ int64_t tl::read_direct(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t 
 }
 
 int64_t tl::read_cached(uint64_t file, uint64_t offset, uint64_t bytes, uint8_t *to) {
-  return read_at(reinterpret_cast<OpenFile *>(file)->cached, offset, bytes, to, 1);
+  return read_at(reinterpret_cast<FileOnDisk *>(file)->cached, offset, bytes, to, 1);
 }
 
 extern "C" {
@@ -416,12 +416,12 @@ int32_t tl_open(const char *path, int32_t descriptor, uint64_t *file, char *mess
 #if defined(POSIX_FADV_RANDOM)
   posix_fadvise(cached, 0, 0, POSIX_FADV_RANDOM);
 #endif
-  *file = reinterpret_cast<uint64_t>(new OpenFile{cached, open_direct(path, cached)});
+  *file = reinterpret_cast<uint64_t>(new FileOnDisk{cached, open_direct(path, cached)});
   return 0;
 }
 
 void tl_close(uint64_t file) {
-  OpenFile *open = reinterpret_cast<OpenFile *>(file);
+  FileOnDisk *open = reinterpret_cast<FileOnDisk *>(file);
   close(open->cached);
   if (open->direct >= 0) close(open->direct);
   delete open;
