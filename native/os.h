@@ -1,4 +1,4 @@
-// What kernels and TypeScript need of the operating system. os.cpp has the only Linux, macOS and Windows branches.
+// What kernels and TypeScript need of the operating system. The files that begin with os_ have the only Linux, macOS and Windows branches.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Folders for tests of builds: a small set of native sources, which compile in seconds, and empty places around it.
-import { copyFile, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Places } from '../../src/ffi/library.ts'
@@ -16,7 +16,7 @@ export async function testPlaces(env: NodeJS.ProcessEnv = {}): Promise<TestPlace
   const sources = join(folder, 'native')
   await mkdir(sources)
   await mkdir(join(folder, 'empty'))
-  for (const name of ['os.h', 'os.cpp', 'detect.cpp'])
+  for (const name of (await readdir(nativeSources)).filter(name => /^(os\b|os_|detect\.)/.test(name)))
     await copyFile(join(nativeSources, name), join(sources, name))
   const { TORCHLESS_CPU: _, ...rest } = process.env
   return {
