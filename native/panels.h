@@ -46,17 +46,23 @@ struct PanelPlace {
 struct Ahead {
   const uint8_t *line = nullptr, *row_end = nullptr;
   size_t row_bytes = 0, bytes = 0;
-  int rows_left = 0, lines = 0, steps = 1, owed = 0;
+  int rows_left = 0, lines = 0, steps = 1, owed = 0, early = 0;
 
-  Ahead() = default;
   /** Words of rows that lie side by side are not in runs. */
   Ahead(const Weight &w, const PanelPlace &next, int steps) : row_bytes(w.row_bytes), rows_left(w.across() ? 0 : next.rows), steps(steps) {
     line = w.data + w.row_bytes * next.row + w.row_bytes * next.from / w.columns;
     bytes = w.row_bytes * (next.to - next.from) / w.columns;
     row_end = line + bytes;
     lines = int(bytes / 64 + 1) * next.rows;
+    // Where there are many steps, only the last ones ask, a line each: activations would push out again what comes early.
+    early = std::max(0, steps - lines);
+    this->steps = steps - early;
   }
   void fetch() {
+    if (early > 0) {
+      early--;
+      return;
+    }
     for (owed += lines; owed >= steps && rows_left > 0; owed -= steps) {
       __builtin_prefetch(line, 0, 2);
       line += 64;
