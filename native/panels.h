@@ -93,7 +93,7 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
    * first panel's.
    */
   template <int panels, int width, int tokens>
-  static inline void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
+  static TL_INLINE void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
     TL_UNROLL
     for (int t = 0; t < tokens; t++)
       for (int p = 0; p < panels; p++) sums[p][t] = starts ? p_set(begin + t) : p_zero();
