@@ -5,6 +5,7 @@ import type { Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import type { Random } from '../test/fixtures/random.ts'
 import { codingSystem, fileMessage, mention } from './chat/coding.ts'
 import { edits } from './chat/edits.ts'
+import { changedPlaces, namePlaces, type Place } from './chat/places.ts'
 import { sum, sumTooLarge } from './chat/sums.ts'
 import { tale } from './chat/tales.ts'
 import { talk } from './chat/talk.ts'
@@ -20,8 +21,11 @@ export interface Message {
   readonly weight: number
 }
 
-/** What an edit searches counts less: coding mode holds it to lines of the file. */
-const WEIGHT = { story: 60, reply: 100, tale: 60, search: 40 }
+/**
+ * Of an edit, what it changes and all names beside count most, since which of them is meant is hard to learn; what it searches least, as
+ * coding mode holds that to lines of the file.
+ */
+const WEIGHT = { story: 60, reply: 100, tale: 60, search: 30, kept: 30 }
 
 const systems = [
   'You are a helpful assistant.',
@@ -100,7 +104,7 @@ function sumTurn(random: Random, last: boolean, unseen: boolean): Message[] {
 
 /** One request, as when it is judged, or several of the same file, which stands in the first message alone. */
 function editTurns(random: Random, unseen: boolean): Message[] {
-  const [first, ...others] = edits(random, unseen, unseen || random.below(3) === 0 ? 1 : 2)
+  const [first, ...others] = edits(random, unseen, unseen ? 1 : 1 + random.below(3))
   const system = codingSystem(random)
   return [
     ...(system === undefined ? [] : [prompt('system', system)]),
@@ -126,12 +130,28 @@ export function encodedConversation(messages: readonly Message[], tokenizer: Tok
       weights.push(weight)
     }
   }
+  /** From the divider on: what counts most are tokens of `places`, and the one behind a place, which is where copying goes on. */
+  const addReplacement = (text: string, places: readonly Place[], weight: number) => {
+    let at = 0
+    for (const id of tokenizer.encode(text, { special: true })) {
+      const end = at + tokenizer.decode([id], { special: true }).length
+      ids.push(id)
+      weights.push(places.some(([from, to]) => at <= to && end > from) ? weight : WEIGHT.kept)
+      at = end
+    }
+  }
   add(END_OF_TEXT, 0, true)
   for (const { role, content, weight } of messages) {
     add(`<|im_start|>${role}\n`, 0, true)
     const divider = role === 'assistant' ? Math.max(0, content.search(/^=======$/m)) : 0
     add(content.slice(0, divider), WEIGHT.search, true)
-    add(content.slice(divider), weight, role === 'assistant')
+    if (divider === 0) add(content, weight, role === 'assistant')
+    else
+      addReplacement(
+        content.slice(divider),
+        [...changedPlaces(content), ...namePlaces(content.slice(divider))],
+        weight,
+      )
     add('<|im_end|>', role === 'assistant' ? weight : 0, true)
     add('\n', 0, false)
   }

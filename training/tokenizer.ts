@@ -1,4 +1,5 @@
-// The built-in model's vocabulary: bytes, what is frequent in its data, and the marks of conversations, thoughts and edits.
+// The built-in model's vocabulary: bytes, what is frequent in its data, words of code, and the marks of conversations, thoughts and
+// edits.
 // Later data (sums, edits) is told in the same pieces.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +10,11 @@ import { pretokenizers, WordSplitter } from '../src/tokenizer/pretokenize.ts'
 import { TokenType } from '../src/tokenizer/token-type.ts'
 import type { Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import { trainMerges } from './bpe.ts'
+import { codeWords } from './chat/words.ts'
+import { widened } from './widen.ts'
 
-export const VOCABULARY = 2048
+/** Pieces learnt from texts and marks; those for words of code come on top. */
+const LEARNT = 2048
 /** Ends a text, and begins the next. */
 export const END_OF_TEXT = '<|endoftext|>'
 const PRE = 'qwen2'
@@ -23,7 +27,7 @@ const CHAT_TEMPLATE =
 
 /** The tokenizer's keys of a GGUF file. */
 export function trainTokenizer(texts: Iterable<string>): Record<string, WritableValue> {
-  const merges = trainMerges(countWords(texts), VOCABULARY - ALPHABET.length - CONTROL.length - MARKS.length)
+  const merges = trainMerges(countWords(texts), LEARNT - ALPHABET.length - CONTROL.length - MARKS.length)
   const learnt = [...ALPHABET, ...merges.map(([left, right]) => left + right)]
   const tokens = [...learnt, ...CONTROL, ...MARKS]
   const typeOf = (id: number) =>
@@ -32,7 +36,7 @@ export function trainTokenizer(texts: Iterable<string>): Record<string, Writable
       : id < learnt.length + CONTROL.length
         ? TokenType.control
         : TokenType.userDefined
-  return {
+  const keys = {
     'tokenizer.ggml.model': 'gpt2',
     'tokenizer.ggml.pre': PRE,
     'tokenizer.ggml.tokens': tokens,
@@ -44,6 +48,7 @@ export function trainTokenizer(texts: Iterable<string>): Record<string, Writable
     'tokenizer.ggml.add_bos_token': true,
     'tokenizer.chat_template': CHAT_TEMPLATE,
   }
+  return widened(keys, codeWords())
 }
 
 /** The file in which the data's tokenizer stands. */

@@ -34,11 +34,11 @@ from torch import nn
 BUILD = Path(__file__).parent / "build"
 
 # Row lengths are multiples of 256, so that every block format applies.
-CONFIG = {"vocabulary": 2048, "dim": 256, "layers": 6, "heads": 4, "kv_heads": 2, "hidden": 512, "context": 512}
+CONFIG = {"dim": 256, "layers": 6, "heads": 4, "kv_heads": 2, "hidden": 512, "context": 512}
 ROPE_BASE = 10_000.0
 EPS = 1e-5
 # Of the tokens. Edits take the longest to learn, sums the shortest.
-SHARES = "stories=28,sums=11,edits=48,tales=4,talk=9"
+SHARES = "stories=22,sums=8,edits=58,tales=4,talk=8"
 # Tokens of a step, and those that are computed at once, padding included: much at once keeps a card busy, but has processors
 # wait for memory.
 BATCH = {"cpu": 4096, "cuda": 65_536}
@@ -114,9 +114,9 @@ class Block(nn.Module):
 class Model(nn.Module):
     """Embedding and output matrix are one."""
 
-    def __init__(self, c):
+    def __init__(self, c, vocabulary):
         super().__init__()
-        self.token_embd = nn.Embedding(c["vocabulary"], c["dim"])
+        self.token_embd = nn.Embedding(vocabulary, c["dim"])
         self.blk = nn.ModuleList(Block(c) for _ in range(c["layers"]))
         self.output_norm = RMSNorm(c["dim"])
         head_dim = c["dim"] // c["heads"]
@@ -242,9 +242,9 @@ class Texts:
         within = places < self.lengths[rows].unsqueeze(1)
         words = self.words[(self.begins[rows].unsqueeze(1) + places).clamp(max=len(self.words) - 1)]
         words = (words.int() & 0xFFFF) * within
-        ids, weights = (words & 0x7FF).long(), words[:, 1:].flatten() >> 11
+        ids, weights = (words & 0xFFF).long(), words[:, 1:].flatten() >> 12
         counted = weights.nonzero().flatten()
-        return Batch(ids[:, :-1].contiguous(), counted, ids[:, 1:].flatten()[counted], weights[counted] / 20)
+        return Batch(ids[:, :-1].contiguous(), counted, ids[:, 1:].flatten()[counted], weights[counted] / 10)
 
 
 def losses_of(model, batch, autocast):
@@ -290,8 +290,8 @@ def gradients_of(model, batches, device, autocast, pool):
 
 
 def rate_at(step, progress):
-    """Rises for 50 steps, stays at 1, and falls to a fiftieth over the last two fifths of the run."""
-    return min(1.0, (step + 1) / 50) * (0.02 + 0.98 * min(1.0, (1 - progress) / 0.4))
+    """Rises for 50 steps, stays at 1, and falls to a fiftieth over the second half of the run."""
+    return min(1.0, (step + 1) / 50) * (0.02 + 0.98 * min(1.0, (1 - progress) / 0.5))
 
 
 class Progress:
@@ -370,7 +370,8 @@ def main():
     shares = [float(share) for share in shares]
     texts = Texts(o.data / "train", subjects)
     unseen = Texts(o.data / "valid", subjects)
-    model = Model(CONFIG).to(device)
+    tokenizer = json.loads((o.data / "tokenizer.json").read_text())
+    model = Model(CONFIG, len(tokenizer["tokenizer.ggml.tokens"])).to(device)
     matrices = [p for p in model.blk.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
     rate, adam_rate = (given or usual for given, usual in zip((o.rate, o.adam_rate), RATE[device.type]))

@@ -37,8 +37,8 @@ it.each(subjects)('texts about %s are found again in their words', subject => {
   expect(begins.length).toBe(expected.length)
   expected.forEach(({ ids, weights }, i) => {
     const text = [...words.slice(begins[i], begins[i + 1])]
-    expect(text.map(word => word & 2047)).toEqual(ids.slice(0, 513))
-    expect(text.map(word => (word >> 11) * 5)).toEqual(weights.slice(0, 513))
+    expect(text.map(word => word & 4095)).toEqual(ids.slice(0, 513))
+    expect(text.map(word => (word >> 12) * 10)).toEqual(weights.slice(0, 513))
   })
 })
 

@@ -2,6 +2,9 @@
 // `{v1}` variables, `{f}` functions, `{C}` a constant, `{n1}` numbers, `{s1}` texts, `{p}` where a parameter may be added,
 // `{from}`, `{cmp}` and `{end}` where a loop may run once too often or too rarely.
 
+import type { Random } from '../../test/fixtures/random.ts'
+import { pick } from '../grammar.ts'
+
 export interface Language {
   readonly name: string
   /** Of its files, without the dot. */
@@ -13,6 +16,8 @@ export interface Language {
   /** What is right and what is wrong in a loop, by key. */
   readonly loop: Readonly<Record<string, { readonly right: string; readonly wrong: string }>>
   readonly pieces: readonly string[]
+  /** What pieces without a plan are made of, see `unplanned`: the first line, others, of which `{a}`, `{b}` and `{c}` are any variables, and the end. */
+  readonly lines: { readonly begin: string; readonly any: readonly string[]; readonly end: string }
 }
 
 const loop = {
@@ -128,8 +133,27 @@ def {f}({v1}{p}):
 print('{s1}', {v2})`,
 ]
 
+const scriptLines = [
+  '  {a} = {b}',
+  '  {a} = {b} + {c}',
+  '  {a} += {b}',
+  '  {a}.push({b})',
+  '  console.log({a}, {b})',
+  "  console.log('{s1}', {a})",
+  '  if ({a} > {b}) return {c}',
+  '  const {a} = {b} * {n1}',
+  '  for (const {a} of {b}) {c}.push({a})',
+]
+
 export const languages: readonly Language[] = [
-  { name: 'ts', extension: 'ts', joined: 'camel', parameter: ', {new}: number', loop, pieces: typed },
+  {
+    ...{ name: 'ts', extension: 'ts', joined: 'camel', parameter: ', {new}: number', loop, pieces: typed },
+    lines: {
+      begin: 'function {f}({v1}: number, {v2}: number{p}) {',
+      any: scriptLines,
+      end: '  return {a}\n}',
+    },
+  },
   {
     name: 'js',
     extension: 'js',
@@ -137,6 +161,7 @@ export const languages: readonly Language[] = [
     parameter: ', {new}',
     loop,
     pieces: typed.map(piece => piece.replace(/: (number|string|boolean|Map<string, number>)(\[\])?/g, '')),
+    lines: { begin: 'function {f}({v1}, {v2}{p}) {', any: scriptLines, end: '  return {a}\n}' },
   },
   {
     name: 'python',
@@ -145,6 +170,21 @@ export const languages: readonly Language[] = [
     parameter: ', {new}',
     loop: { from: loop.from, end: { right: '', wrong: ' - 1' } },
     pieces: python,
+    lines: {
+      begin: 'def {f}({v1}, {v2}{p}):',
+      any: [
+        '    {a} = {b}',
+        '    {a} = {b} + {c}',
+        '    {a} += {b}',
+        '    {a}.append({b})',
+        '    print({a}, {b})',
+        "    print('{s1}', {a})",
+        '    if {a} > {b}: return {c}',
+        '    {a} = {b} * {n1}',
+        '    for {a} in {b}: {c}.append({a})',
+      ],
+      end: '    return {a}',
+    },
   },
 ]
 
@@ -179,3 +219,13 @@ export const folders = [
   'server',
   'packages/core',
 ]
+
+/** A piece whose variables stand anywhere, so that where they stand says nothing of which they are. */
+export function unplanned({ lines }: Language, random: Random): string {
+  const any = Array.from({ length: 1 + random.below(4) }, () => pick(lines.any, random))
+  const variables = ['v1', 'v2', 'v3', 'v4'].slice(0, 2 + random.below(3))
+  const drawn = [...any, lines.end].map(line =>
+    line.replace(/\{[abc]\}/g, () => `{${pick(variables, random)}}`),
+  )
+  return [lines.begin, ...drawn].join('\n')
+}

@@ -3,7 +3,7 @@
 import type { Random } from '../../test/fixtures/random.ts'
 import { pick, pickSome } from '../grammar.ts'
 import { editBlock } from './block.ts'
-import { folders, type Language, languages, nouns } from './code.ts'
+import { folders, type Language, languages, nouns, unplanned } from './code.ts'
 import { Names } from './names.ts'
 
 export interface Edit {
@@ -98,13 +98,14 @@ export function edits(random: Random, unseen: boolean, count: number): Edit[] {
 function attempt(random: Random, unseen: boolean, count: number): Edit[] {
   const language = pick(languages, random)
   const names = new Names(random, unseen, language)
-  const length = count > 1 || random.below(4) > 0 ? 1 : 2
+  const length = random.below(unseen ? 4 : 2) > 0 ? 1 : 2
   const pieces = Array.from({ length }, () => {
-    const text = pick(language.pieces, random)
+    // None that are kept for judging are without a plan: those are the harder ones to learn, and the easier ones to tell apart.
+    const text = unseen || random.below(4) > 0 ? pick(language.pieces, random) : unplanned(language, random)
     return { text, values: valuesOf(text, names, language, random) }
   })
   const target = pick(pieces, random)
-  const changes = pickSome(changesOf(target.text), count, random)
+  const changes = pickSome(changesOf(target.text, unseen), count, random)
     // A loop has one fault, and a place one change.
     .filter(
       ({ kind, key }, i, all) =>
@@ -134,17 +135,20 @@ function pathOf({ extension }: Language, random: Random): string {
   return `${folder}${pick(nouns, random)}${ending}.${extension}`
 }
 
+/** How often a variable is renamed for once that anything else is changed: which of several is meant takes longest to learn. */
+const RENAMES = 2
+
 interface Change {
   readonly kind: EditKind
   /** The key of the place that is changed. */
   readonly key: string
 }
 
-function changesOf(text: string): Change[] {
+function changesOf(text: string, unseen: boolean): Change[] {
   const has = (key: string) => text.includes(`{${key}}`)
   const of = (kind: EditKind, ...keys: string[]) => keys.filter(has).map(key => ({ kind, key }))
   return [
-    ...of('variable', 'v1', 'v2', 'v3'),
+    ...Array.from({ length: unseen ? 1 : RENAMES }, () => of('variable', 'v1', 'v2', 'v3', 'v4')).flat(),
     ...of('function', 'f'),
     ...(has('C') ? of('constant', 'n1', 'n1') : of('number', 'n1', 'n2')),
     ...of('loop', 'from', 'end', 'cmp', 'from', 'end', 'cmp'),

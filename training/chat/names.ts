@@ -24,7 +24,7 @@ export class Names {
   variable(): string {
     const { random } = this
     return this.#fresh(() =>
-      random.below(6) === 0
+      random.below(this.unseen ? 6 : 4) === 0
         ? [invented(random)]
         : random.below(3) === 0
           ? [pick(nouns, random)]
