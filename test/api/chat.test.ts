@@ -34,6 +34,8 @@ async function alone(prompt: string): Promise<string> {
 
 const turn = (role: string, content: string) => `<|im_start|>${role}\n${content}<|im_end|>\n`
 const asked = '<|im_start|>assistant\n'
+/** What is answered at length. */
+const wish = 'Tell me a story about a fox.'
 
 test.each([{ temperature: -1 }, { topP: 2 }, { topK: -1 }, { repeatPenalty: 0 }])(
   'options that no reply can be drawn with are refused at once: %j',
@@ -77,9 +79,9 @@ describe('a reply', () => {
   })
 
   test('says how it went', async () => {
-    const { finish, usage, timings, dropped, thinking } = await chatOf().send('Once upon a time')
+    const { finish, usage, timings, dropped, thinking } = await chatOf().send(wish)
     expect(finish).toBe('length')
-    const prompt = model.tokenizer.encode(turn('user', 'Once upon a time') + asked, {
+    const prompt = model.tokenizer.encode(turn('user', wish) + asked, {
       bos: true,
       special: true,
     }).length
@@ -109,7 +111,7 @@ describe('a reply', () => {
 describe('the cache', () => {
   test('a turn computes what is new', async () => {
     const chat = chatOf()
-    const first = await chat.send('Once upon a time')
+    const first = await chat.send(wish)
     const second = await chat.send('More')
     // All but the last token of the first reply, which nothing came after, has been computed.
     expect(second.usage.reused).toBe(first.usage.prompt + first.usage.completion - 1)
@@ -145,7 +147,7 @@ describe('the cache', () => {
 
   test('a fork goes its own way and shares the past', async () => {
     const chat = chatOf()
-    await chat.send('Once upon a time')
+    await chat.send(wish)
     const fork = chat.fork()
     onTestFinished(() => fork.dispose())
     const [one, other] = await Promise.all([chat.send('There was a fox'), fork.send('There was a king')])
