@@ -105,7 +105,7 @@ describe('piped', () => {
   })
 
   test('as JSON', async () => {
-    const { out } = await attach(['Once upon a time'], '--json')
+    const { out } = await attach(['Tell me a story about a fox.'], '--json')
     const lines = out
       .trim()
       .split('\n')

@@ -30,9 +30,9 @@ describe('in a terminal', () => {
 
   test('no prompt begins a chat; Ctrl-D leaves it', async () => {
     const pty = await open()
-    pty.type('Once upon a time\r')
+    pty.type('Tell me a story about a fox.\r')
     const shown = await pty.until(cut)
-    const { out } = await torchless([...greedy, '--chat'], { input: 'Once upon a time\n' })
+    const { out } = await torchless([...greedy, '--chat'], { input: 'Tell me a story about a fox.\n' })
     const words = (text: string) => text.split(/\s+/).filter(Boolean)
     expect(words(shown).join(' ')).toContain(words(out).join(' '))
     await pty.until(prompt)
@@ -136,7 +136,7 @@ describe('in a terminal', () => {
 
   test('a dumb terminal gets no escape sequences', async () => {
     const pty = await open([], { env: { TERM: 'dumb' } })
-    pty.type('Once upon a time\r')
+    pty.type('Tell me a story about a fox.\r')
     await pty.until(cut)
     await pty.until(/> $/)
     expect(pty.raw).toBe(stripVTControlCharacters(pty.raw))
@@ -278,7 +278,7 @@ describe('piped', () => {
   })
 
   test('as JSON, a line a piece and one at the end', async () => {
-    const { out } = await chat(['Once upon a time'], '--json')
+    const { out } = await chat(['Tell me a story about a fox.'], '--json')
     const lines = out
       .trim()
       .split('\n')
