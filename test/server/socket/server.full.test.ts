@@ -201,9 +201,9 @@ describe('a user', () => {
   })
 
   test('ends a reply, or one that has not begun', async () => {
-    const { path } = await serve({ temperature: 5, maxTokens: 400 })
+    const { path } = await serve({ maxTokens: 400 })
     const user = await LineClient.hello(path)
-    user.say({ say: 'Once' })
+    user.say({ say: 'Tell me a story about a fox.' })
     await user.until('text')
     const { last } = await user.ask({ abort: true }, 'done')
     expect(last).toMatchObject({ finish: 'abort' })
@@ -408,13 +408,13 @@ describe('the server', () => {
   })
 
   test('tells its users when it ends', async () => {
-    const { server, path } = await serve({ temperature: 5, maxTokens: 400 })
+    const { server, path } = await serve({ maxTokens: 400 })
     const [busy, idle, silent] = [
       await LineClient.hello(path),
       await LineClient.hello(path),
       new LineClient(path),
     ]
-    busy.say({ say: 'Once' }, { say: 'Twice' })
+    busy.say({ say: 'Tell me a story about a fox.' }, { say: 'Twice' })
     await busy.until('text')
     await server.close()
     expect((await busy.until('done')).last.finish).toBe('abort')
