@@ -100,7 +100,7 @@ function attempt(random: Random, unseen: boolean, count: number): Edit[] {
   const names = new Names(random, unseen, language)
   const length = random.below(unseen ? 4 : 2) > 0 ? 1 : 2
   const pieces = Array.from({ length }, () => {
-    // None that are kept for judging are without a plan: those are the harder ones to learn, and the easier ones to tell apart.
+    // Those that are kept for judging are what they always were: unplanned ones are there to teach, see code.ts.
     const text = unseen || random.below(4) > 0 ? pick(language.pieces, random) : unplanned(language, random)
     return { text, values: valuesOf(text, names, language, random) }
   })
