@@ -1,4 +1,4 @@
-// Adds up vitest's JSON reports. Usage: count.ts STEPS_FAILED REPORT...
+// Adds up vitest's JSON reports, and names what failed or was skipped. Usage: count.ts STEPS_FAILED REPORT...
 // With TORCHLESS_ORACLE set every part is there, so that a skipped test is a failure.
 import { existsSync, readFileSync } from 'node:fs'
 
@@ -19,11 +19,16 @@ const counts = { passed: 0, failed: Number(stepsFailed), skipped: 0 }
 for (const path of paths.filter(path => existsSync(path))) {
   const report = JSON.parse(readFileSync(path, 'utf8')) as Report
   for (const file of report.testResults) {
-    if (file.assertionResults.length === 0 && file.status === 'failed') counts.failed++
+    if (file.assertionResults.length === 0 && file.status === 'failed') {
+      counts.failed++
+      console.log(`failed: ${file.name}`)
+    }
     for (const { status, fullName } of file.assertionResults) {
       if (status === 'passed') counts.passed++
-      else if (status === 'failed') counts.failed++
-      else {
+      else if (status === 'failed') {
+        counts.failed++
+        console.log(`failed: ${fullName}`)
+      } else {
         counts.skipped++
         const unexpected = complete && !expected(fullName)
         if (unexpected) counts.failed++
