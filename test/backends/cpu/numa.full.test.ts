@@ -41,25 +41,40 @@ describe.runIf(process.platform === 'linux' && availableParallelism() > 1)('NUMA
       task => /Cpus_allowed_list:\s*(.*)/.exec(readFileSync(`/proc/self/task/${task}/status`, 'utf8'))![1]!,
     )
   const run = (threads: number) => library.measureInt8(threads, 0.2)
+  const whileRunning = async (threads: number) => {
+    const running = run(threads)
+    await new Promise(resolve => setTimeout(resolve, 100))
+    const during = processorsOfThreads()
+    await running
+    return during
+  }
+  const count = (list: string[], processor: number) =>
+    list.filter(place => place === String(processor)).length
+  /** More than there are processors, so that none has one of its own. */
+  const many = allowed().length + 2
   afterAll(() => bind({}))
 
   test('nothing there, or one node: threads are not bound', async () => {
     expect(await bind({})).toBe(0)
     expect(await bind({ [`${node}/online`]: '0\n', [`${node}/node0/cpulist`]: '0-8191\n' })).toBe(1)
     const before = new Set(processorsOfThreads())
-    await run(2)
+    await run(many)
     expect(new Set(processorsOfThreads())).toEqual(before)
   })
 
-  test('threads stay on their nodes, stretches of the team on each, and callers go where they were', async () => {
-    const count = (list: string[], processor: number) =>
-      list.filter(place => place === String(processor)).length
+  test('as many threads as processors: each stays on one of its own, and callers go where they were', async () => {
+    await bind({})
     const before = processorsOfThreads()
+    const during = await whileRunning(allowed().length)
+    for (const processor of allowed()) expect(count(during, processor) - count(before, processor)).toBe(1)
+    expect(count(processorsOfThreads(), allowed()[0]!) - count(before, allowed()[0]!)).toBe(0)
+  })
+
+  test('threads stay on their nodes, stretches of the team on each, and callers go where they were', async () => {
+    // Workers of the run before are gone.
     expect(await bind(two)).toBe(2)
-    const running = run(4)
-    await new Promise(resolve => setTimeout(resolve, 100))
-    const during = processorsOfThreads()
-    await running
+    const before = processorsOfThreads()
+    const during = await whileRunning(4)
     // The caller's thread is the first of the four.
     expect(count(during, first!) - count(before, first!)).toBe(2)
     expect(count(during, second!) - count(before, second!)).toBe(2)
