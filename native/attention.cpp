@@ -1,273 +1,84 @@
-// The attention operation: online softmax (arXiv:1805.02867) over pieces of the cache, each key and value row read
-// once for all queries that share it, be they heads of one token or neighbouring tokens; long contexts are split over threads
-// and put together afterwards.
-#include "kernels.h"
-#include "simd.h"
-#include <algorithm>
+// The attention operation: queries that share keys and values go together, each group in one of two ways; long contexts are split over
+// threads and put together afterwards.
+#include "attention.h"
 #include <cmath>
 
 namespace tl {
 namespace {
 
-/** Queries whose state is kept at a time; more heads that share a KV head go in further passes. */
-constexpr int MAX_QUERIES = 8;
-/** Positions between two looks at the greatest score. */
-constexpr int PIECE = 128;
-/** Vectors of sums that a loop keeps for `queries` queries, so that additions need not wait for each other. */
-constexpr int vectors_for(int queries) { return FW == 16 ? (queries <= 2 ? 8 : queries <= 4 ? 4 : 2) : (queries <= 2 ? 4 : queries <= 4 ? 2 : 1); }
 /** Positions that are worth a thread of their own. */
 constexpr int MIN_SPLIT = 128;
 
-/** What one pass over a range of positions leaves behind for each head: sums that are still to be divided. */
-struct Partial {
-  float greatest, total;
+/** Tokens of a sequence in a step from which on integers are used: the number alone decides, not the company. */
+constexpr int SHORTS_TOKENS = 9;
+/** Queries of an item in integers for which it pays to round keys and values. */
+constexpr int SHORTS_QUERIES = 32;
+/** Sums of an item in integers, which should stay in the second-level cache. */
+constexpr int SHORTS_SUMS = 32768;
+/** Items for each thread, so that all end together. */
+constexpr int LEAST_ITEMS = 4;
+
+/** Neighbouring tokens that go the same way: `together` of them to an item, for each KV head and each pass over the heads that share it. */
+struct Stretch {
+  int first, count, together, columns;
+  bool shorts;
+
+  int groups() const { return (count + together - 1) / together; }
+  int items() const { return groups() * columns; }
 };
 
-/** Where partial results of token, head and split lie in scratch. */
-struct Partials {
-  Partial *states;
-  float *sums;
-  int splits, heads, value_dim;
-
-  Partials(const Op &op, const Cache &cache, int tokens, int splits, uint8_t *scratch)
-      : states((Partial *)scratch), sums((float *)(states + size_t(tokens) * op.heads * splits)), splits(splits),
-        heads(op.heads), value_dim(cache.value_dim) {}
-  size_t index(int token, int head, int split) const { return (size_t(token) * heads + head) * splits + split; }
-  Partial &state(int token, int head, int split) const { return states[index(token, head, split)]; }
-  float *sum(int token, int head, int split) const { return sums + index(token, head, split) * value_dim; }
-};
-
-template <KvType kv> inline F load_kv(const uint8_t *p, size_t index) {
-  if constexpr (kv == KvType::f16) return f_from_half(p + 2 * index);
-  else return f_load((const float *)p + index);
-}
-template <KvType kv> inline float one_kv(const uint8_t *p, size_t index) {
-  if constexpr (kv == KvType::f16) return half_to_float(load_unaligned<uint16_t>(p + 2 * index));
-  else return ((const float *)p)[index];
+/** Where the sequence of token `first` ends in the step, or its positions are no neighbours. */
+int end_of_run(const Batch &batch, int first) {
+  int end = first + 1;
+  while (end < batch.token_count() && batch.sequence[end] == batch.sequence[first] && batch.positions[end] == batch.positions[end - 1] + 1) end++;
+  return end;
 }
 
-/** Asks for what `load_kv` will read. */
-template <KvType kv> inline void prefetch_kv(const uint8_t *p, size_t index) {
-  __builtin_prefetch(p + (kv == KvType::f16 ? 2 : 4) * index);
-}
-
-/** The queries of one item: `count` tokens from `token` on, `heads` heads of each from `head` on. */
-struct Queries {
-  int token, count, head, heads;
-};
-
-/**
- * Scores of `vectors` vectors of positions; lanes are positions, so nothing is summed across a vector. `ahead`: bytes from these keys to
- * those that follow, which are asked for meanwhile, since no processor foresees where the next block lies.
- */
-template <KvType kv, int queries, int vectors>
-inline void score(const float *q, const uint8_t *keys, ptrdiff_t ahead, int key_dim, float (*scores)[PIECE]) {
-  constexpr int tile_vectors = KEY_TILE / FW;
-  F acc[queries][vectors];
-  TL_UNROLL
-  for (auto &line : acc)
-    for (auto &a : line) a = f_set(0);
-  for (int i = 0; i < key_dim; i++) {
-    F k[vectors];
-    TL_UNROLL
-    for (int v = 0; v < vectors; v++) {
-      const size_t tile = size_t(v / tile_vectors) * key_dim + i, at = tile * KEY_TILE + v % tile_vectors * FW;
-      k[v] = load_kv<kv>(keys, at);
-      prefetch_kv<kv>(keys + ahead, at);
+std::vector<Stretch> stretches_of(const Op &op, const Context &context, const Cache &cache, int threads) {
+  const int shared = op.heads / cache.kv_heads, passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES;
+  std::vector<Stretch> stretches;
+  for (int first = 0, end; first < context.batch.token_count(); first = end) {
+    end = end_of_run(context.batch, first);
+    const int count = end - first;
+    if (takes_shorts(context, cache) && count >= SHORTS_TOKENS) {
+      const int least = (SHORTS_QUERIES + shared - 1) / shared, most = SHORTS_SUMS / (cache.value_dim * shared);
+      const int together = std::max(least, std::min(most, count * cache.kv_heads / (LEAST_ITEMS * threads)));
+      stretches.push_back({first, count, together, cache.kv_heads, true});
+      continue;
     }
-    TL_UNROLL
-    for (int h = 0; h < queries; h++) {
-      const F x = f_set(q[size_t(i) * queries + h]);
-      TL_UNROLL
-      for (int v = 0; v < vectors; v++) acc[h][v] = f_fma(k[v], x, acc[h][v]);
-    }
+    if (stretches.empty() || stretches.back().shorts) stretches.push_back({first, 0, std::max(1, MAX_QUERIES / shared), cache.kv_heads * passes, false});
+    stretches.back().count += count;
   }
-  TL_UNROLL
-  for (int h = 0; h < queries; h++)
-    for (int v = 0; v < vectors; v++) f_store(scores[h] + v * FW, acc[h][v]);
-}
-
-/** Adds the weighted values of `count` positions to the sums of the queries, `vectors` vectors of dimensions at a time. */
-template <KvType kv, int queries, int vectors>
-inline int add_vectors(const float (*weights)[PIECE], const uint8_t *values, ptrdiff_t ahead, int count, int value_dim, int from,
-                       float *sums) {
-  int i = from;
-  for (; i + vectors * FW <= value_dim; i += vectors * FW) {
-    F acc[queries][vectors];
-    TL_UNROLL
-    for (int h = 0; h < queries; h++)
-      for (int v = 0; v < vectors; v++) acc[h][v] = f_load(sums + size_t(h) * value_dim + i + v * FW);
-    for (int p = 0; p < count; p++) {
-      F x[vectors];
-      TL_UNROLL
-      for (int v = 0; v < vectors; v++) {
-        const size_t at = size_t(p) * value_dim + i + v * FW;
-        x[v] = load_kv<kv>(values, at);
-        prefetch_kv<kv>(values + ahead, at);
-      }
-      TL_UNROLL
-      for (int h = 0; h < queries; h++) {
-        const F weight = f_set(weights[h][p]);
-        TL_UNROLL
-        for (int v = 0; v < vectors; v++) acc[h][v] = f_fma(x[v], weight, acc[h][v]);
-      }
-    }
-    TL_UNROLL
-    for (int h = 0; h < queries; h++)
-      for (int v = 0; v < vectors; v++) f_store(sums + size_t(h) * value_dim + i + v * FW, acc[h][v]);
-  }
-  return i;
-}
-
-template <KvType kv, int queries>
-void add_values(const float (*weights)[PIECE], const uint8_t *values, ptrdiff_t ahead, int count, int value_dim, float *sums) {
-  int i = add_vectors<kv, queries, vectors_for(queries)>(weights, values, ahead, count, value_dim, 0, sums);
-  i = add_vectors<kv, queries, 1>(weights, values, ahead, count, value_dim, i, sums);
-  for (; i < value_dim; i++)
-    for (int p = 0; p < count; p++) {
-      const float v = one_kv<kv>(values, size_t(p) * value_dim + i);
-      for (int h = 0; h < queries; h++) sums[size_t(h) * value_dim + i] += v * weights[h][p];
-    }
-}
-
-/** The values of a tile of latent rows, which are parts of its keys, as [position][dim]. */
-template <KvType kv> void latent_values(const uint8_t *keys, int value_dim, float *out) {
-  for (int i = 0; i < value_dim; i++) {
-    float lane[KEY_TILE];
-    for (int v = 0; v < KEY_TILE; v += FW) f_store(lane + v, load_kv<kv>(keys, size_t(i) * KEY_TILE + v));
-    for (int p = 0; p < KEY_TILE; p++) out[size_t(p) * value_dim + i] = lane[p];
-  }
-}
-
-/** Turns the scores of positions [first, last) of a piece into weights, those of other positions into zeros. */
-inline void weigh(float *scores, int first, int last, int length, float &greatest, float &total, float *sums, int value_dim) {
-  // Lanes outside of the range hold whatever the cache held before: they must not count.
-  std::fill(scores, scores + first, -INFINITY);
-  std::fill(scores + last, scores + length, -INFINITY);
-  F best = f_set(-INFINITY);
-  for (int v = 0; v < length; v += FW) best = f_max(f_load(scores + v), best);
-  float lanes[FW], peak = greatest;
-  f_store(lanes, best);
-  for (const float lane : lanes) peak = std::max(peak, lane);
-  const float shrink = std::exp(greatest - peak);
-  const F less = f_set(-peak);
-  for (int v = 0; v < length; v += FW) f_store(scores + v, f_exp(f_add(f_load(scores + v), less)));
-  std::fill(scores, scores + first, 0.0f);
-  std::fill(scores + last, scores + length, 0.0f);
-  F sum = f_set(0);
-  for (int v = 0; v < length; v += FW) sum = f_add(sum, f_load(scores + v));
-  total = total * shrink + f_sum(sum);
-  greatest = peak;
-  if (shrink == 1.0f) return;
-  for (int i = 0; i < value_dim; i++) sums[i] *= shrink;
-}
-
-/** Queries that share a KV head over tiles [from, to) of the cache. */
-template <KvType kv, int queries>
-void attend(const Op &op, const Context &context, const Cache &cache, const Queries &which, int kv_head, int from, int to,
-            const Partials &partials, int split) {
-  constexpr int vectors = vectors_for(queries);
-  const size_t element = kv == KvType::f16 ? 2 : 4;
-  const int key_dim = cache.key_dim, value_dim = cache.value_dim;
-  const int32_t *table = context.batch.tables.data() +
-                         (size_t(cache.group) * context.max_sequences + context.batch.sequence[which.token]) * context.max_blocks;
-  // [dim][queries] and [queries][dim]
-  thread_local std::vector<float> q, sums, latent;
-  q.resize(size_t(queries) * key_dim);
-  sums.assign(size_t(queries) * value_dim, 0.0f);
-  float greatest[queries], total[queries];
-  int begin[queries], end[queries];
-  alignas(64) float scores[queries][PIECE];
-  for (int h = 0; h < queries; h++) {
-    const int token = which.token + h / which.heads, head = which.head + h % which.heads;
-    const float *row = op.inputs[0].data + size_t(token) * op.inputs[0].columns + size_t(head) * key_dim;
-    for (int i = 0; i < key_dim; i++) q[size_t(i) * queries + h] = row[i] * op.scale;
-    end[h] = std::min(to * KEY_TILE, context.batch.positions[token] + 1);
-    begin[h] = std::max(from * KEY_TILE, cache.window ? context.batch.positions[token] + 1 - cache.window : 0);
-    greatest[h] = -INFINITY;
-    total[h] = 0;
-  }
-  const int last_end = end[queries - 1];
-  for (int start = from * KEY_TILE / BLOCK_SIZE * BLOCK_SIZE; start < last_end; start += PIECE) {
-    if (context.stop.load(std::memory_order_relaxed)) return;
-    const int length = std::min(PIECE, (last_end - start + KEY_TILE - 1) / KEY_TILE * KEY_TILE);
-    const auto place_at = [&](int at) { return CachePlace(cache, table[(start + at) / BLOCK_SIZE], element); };
-    // From the block at a position to the one that follows it.
-    const auto ahead_of = [&](int at) {
-      return start + at + BLOCK_SIZE < last_end ? place_at(at + BLOCK_SIZE).block - place_at(at).block : ptrdiff_t(0);
-    };
-    for (int at = 0; at < length;) {
-      const uint8_t *keys = place_at(at).keys(kv_head, at % BLOCK_SIZE / KEY_TILE);
-      const ptrdiff_t ahead = ahead_of(at);
-      float(*to_scores)[PIECE] = (float(*)[PIECE])(scores[0] + at);
-      // A block's tiles lie one behind the other.
-      if (vectors * FW >= BLOCK_SIZE && length - at >= BLOCK_SIZE) {
-        score<kv, queries, BLOCK_SIZE / FW>(q.data(), keys, ahead, key_dim, to_scores);
-        at += BLOCK_SIZE;
-      } else if (vectors * FW >= KEY_TILE) {
-        score<kv, queries, KEY_TILE / FW>(q.data(), keys, ahead, key_dim, to_scores);
-        at += KEY_TILE;
-      } else {
-        for (int v = 0; v < KEY_TILE; v += FW)
-          score<kv, queries, 1>(q.data(), keys + element * v, ahead, key_dim, (float(*)[PIECE])(scores[0] + at + v));
-        at += KEY_TILE;
-      }
-    }
-    if (op.softcap != 0)
-      for (int h = 0; h < queries; h++)
-        for (int v = 0; v < length; v += FW) f_store(scores[h] + v, f_softcap(f_load(scores[h] + v), op.softcap));
-    for (int h = 0; h < queries; h++) {
-      const int first = std::max(0, begin[h] - start), last = std::min(length, end[h] - start);
-      if (first < last) weigh(scores[h], first, last, length, greatest[h], total[h], sums.data() + size_t(h) * value_dim, value_dim);
-      else std::fill(scores[h], scores[h] + length, 0.0f);
-    }
-    for (int at = 0; at < length; at += BLOCK_SIZE) {
-      const int count = std::min(BLOCK_SIZE, length - at);
-      const CachePlace place = place_at(at);
-      const float(*weights)[PIECE] = (const float(*)[PIECE])(scores[0] + at);
-      if (!cache.latent) {
-        add_values<kv, queries>(weights, place.values(kv_head, 0), ahead_of(at), count, value_dim, sums.data());
-        continue;
-      }
-      latent.resize(size_t(BLOCK_SIZE) * value_dim);
-      for (int p = 0; p < count; p += KEY_TILE) latent_values<kv>(place.keys(kv_head, p / KEY_TILE), value_dim, latent.data() + size_t(p) * value_dim);
-      add_values<KvType::f32, queries>(weights, (const uint8_t *)latent.data(), 0, count, value_dim, sums.data());
-    }
-  }
-  for (int h = 0; h < queries; h++) {
-    const int token = which.token + h / which.heads, head = which.head + h % which.heads;
-    partials.state(token, head, split) = {greatest[h], total[h]};
-    std::copy_n(sums.data() + size_t(h) * value_dim, value_dim, partials.sum(token, head, split));
-  }
-}
-
-using Attend = void (*)(const Op &, const Context &, const Cache &, const Queries &, int, int, int, const Partials &, int);
-
-template <KvType kv> Attend attend_for(int queries) {
-  switch (queries) {
-  case 1: return attend<kv, 1>;
-  case 2: return attend<kv, 2>;
-  case 3: return attend<kv, 3>;
-  case 4: return attend<kv, 4>;
-  case 5: return attend<kv, 5>;
-  case 6: return attend<kv, 6>;
-  case 7: return attend<kv, 7>;
-  default: return attend<kv, 8>;
-  }
-}
-
-/** Whether tokens [first, end) are neighbours in one sequence. */
-bool neighbours(const Batch &batch, int first, int end) {
-  for (int t = first + 1; t < end; t++)
-    if (batch.sequence[t] != batch.sequence[first] || batch.positions[t] != batch.positions[t - 1] + 1) return false;
-  return true;
+  return stretches;
 }
 
 /** Pieces of a context, so that every thread has work. */
-int split_count(int items, int positions, int threads) {
+int split_count(const std::vector<Stretch> &stretches, int positions, int threads) {
+  int items = 0;
+  for (auto &stretch : stretches) {
+    if (stretch.shorts) return 1;
+    items += stretch.items();
+  }
   if (items >= threads) return 1;
   const int useful = (positions + MIN_SPLIT - 1) / MIN_SPLIT;
   return std::max(1, std::min(useful, (threads + items - 1) / items));
+}
+
+/** Item `index` of a stretch, `split` of its positions' parts. */
+void attend(const Op &op, const Context &context, const Cache &cache, const Stretch &stretch, int index, int split, const Partials &partials) {
+  const int shared = op.heads / cache.kv_heads, passes = stretch.columns / cache.kv_heads;
+  // The last tokens see most: they go first.
+  const int first = stretch.first + (stretch.groups() - 1 - index / stretch.columns) * stretch.together;
+  const int last = std::min(stretch.first + stretch.count, first + stretch.together), kv_head = index % stretch.columns / passes;
+  if (stretch.shorts) return attend_shorts(op, context, cache, {first, last - first, kv_head * shared, shared, kv_head}, partials);
+  const int h = index % passes * MAX_QUERIES, heads = std::min(MAX_QUERIES, shared - h);
+  const int step = end_of_run(context.batch, first) >= last ? last - first : 1;
+  for (int token = first; token < last; token += step) {
+    // Whole tiles, so that no tile is read by two threads.
+    const int begin = first_seen(context, cache, token) / KEY_TILE, tiles = context.batch.positions[token + step - 1] / KEY_TILE + 1 - begin;
+    attend_floats(op, context, cache, {token, step, kv_head * shared + h, heads, kv_head}, begin + tiles * split / partials.splits,
+                  begin + tiles * (split + 1) / partials.splits, partials, split);
+  }
 }
 
 } // namespace
@@ -279,31 +90,20 @@ size_t attention_scratch(const Op &op, const std::vector<Cache> &caches, int max
 
 void attention(const Op &op, const Context &context, const Team &team) {
   const Cache &cache = context.caches[op.cache];
-  const int tokens = context.batch.token_count(), shared = op.heads / cache.kv_heads;
+  const int tokens = context.batch.token_count();
+  const std::vector<Stretch> stretches = stretches_of(op, context, cache, team.size);
   int longest = 0;
   for (int t = 0; t < tokens; t++) longest = std::max(longest, context.batch.positions[t] + 1);
   if (cache.window) longest = std::min(longest, cache.window);
-  const int passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES, columns = cache.kv_heads * passes;
-  const int together = std::max(1, MAX_QUERIES / shared), groups = (tokens + together - 1) / together;
-  const int splits = split_count(groups * columns, longest, team.size);
+  const int splits = split_count(stretches, longest, team.size);
   const Partials partials(op, cache, tokens, splits, context.scratch);
 
-  // The last tokens see most: they go first.
-  const int items = groups * columns * splits;
-  for (int i = context.counters[0].take(1); i < items; i = context.counters[0].take(1)) {
-    if (context.stop.load(std::memory_order_relaxed)) break;
-    const int first = (groups - 1 - i / (columns * splits)) * together, split = i % splits;
-    const int kv_head = i / splits % columns / passes, h = i / splits % passes * MAX_QUERIES;
-    const int heads = std::min(MAX_QUERIES, shared - h), last = std::min(tokens, first + together);
-    const int step = neighbours(context.batch, first, last) ? last - first : 1;
-    for (int token = first; token < last; token += step) {
-      // Whole tiles, so that no tile is read by two threads.
-      const int begin = cache.window ? std::max(0, context.batch.positions[token] + 1 - cache.window) / KEY_TILE : 0;
-      const int tiles = context.batch.positions[token + step - 1] / KEY_TILE + 1 - begin;
-      const Attend run = context.kv == KvType::f16 ? attend_for<KvType::f16>(step * heads) : attend_for<KvType::f32>(step * heads);
-      run(op, context, cache, {token, step, kv_head * shared + h, heads}, kv_head, begin + tiles * split / splits,
-          begin + tiles * (split + 1) / splits, partials, split);
-    }
+  int item = context.counters[0].take(1), before = 0;
+  for (auto &stretch : stretches) {
+    const int end = before + stretch.items() * splits;
+    for (; item < end && !context.stop.load(std::memory_order_relaxed); item = context.counters[0].take(1))
+      attend(op, context, cache, stretch, (item - before) / splits, (item - before) % splits, partials);
+    before = end;
   }
   team.barrier();
   if (context.stop.load(std::memory_order_relaxed)) return;

@@ -149,6 +149,7 @@ inline F f_max(F a, F b) { return _mm512_max_ps(a, b); }
 inline F f_div(F a, F b) { return _mm512_div_ps(a, b); }
 inline F f_fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 inline float f_sum(F a) { return _mm512_reduce_add_ps(a); }
+inline float f_greatest(F a) { return _mm512_reduce_max_ps(a); }
 inline F f_from_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 inline void f_to_half(void *p, F a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)); }
 inline F f_from_bf16(const void *p) {
@@ -188,6 +189,11 @@ inline F f_max(F a, F b) { return f8_max(a, b); }
 inline F f_div(F a, F b) { return _mm256_div_ps(a, b); }
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
+inline float f_greatest(F a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }

@@ -130,6 +130,7 @@ inline F f_above(F a, F b, F x, F y) {
 }
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
+inline float f_greatest(F a) { return vmaxvq_f32(vmaxq_f32(a.a, a.b)); }
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }

@@ -126,6 +126,11 @@ inline F f_above(F a, F b, F x, F y) { for (int i = 0; i < 8; i++) y.v[i] = a.v[
 inline F f_div(F a, F b) { for (int i = 0; i < 8; i++) a.v[i] /= b.v[i]; return a; }
 inline F f_fma(F a, F b, F c) { return f8_fma(a, b, c); }
 inline float f_sum(F a) { return f8_sum(a); }
+inline float f_greatest(F a) {
+  float greatest = a.v[0];
+  for (int i = 1; i < 8; i++) greatest = a.v[i] > greatest ? a.v[i] : greatest;
+  return greatest;
+}
 inline F f_from_half(const void *p) { return f8_from_half(p); }
 inline void f_to_half(void *p, F a) { f8_to_half(p, a); }
 inline F f_from_bf16(const void *p) { return f8_from_bf16(p); }

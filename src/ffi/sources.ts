@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Level } from './levels.ts'
 
 /** Take a compiler longest, so they go first: else one core is still busy with them when the others are done. */
-const SLOWEST = ['quantized.cpp', 'attention.cpp', 'matmul.cpp']
+const SLOWEST = ['quantized.cpp', 'attention_floats.cpp', 'matmul.cpp']
 
 /** Texts of all `.cpp` and `.h` files by name, in order of name. */
 export async function readSources(folder: string): Promise<Map<string, string>> {

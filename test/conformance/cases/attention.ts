@@ -64,8 +64,8 @@ function lengthsCase(kvDType: KvDType, window?: number): CaseMaker {
 }
 
 function longCase(kvDType: KvDType, shape: Shape): CaseMaker {
-  const { keyDim, window, latent } = shape
-  const seen = `${window === undefined ? '' : `, window ${window}`}${latent ? ', latent' : ''}`
+  const { keyDim, window, latent, softcap } = shape
+  const seen = `${window === undefined ? '' : `, window ${window}`}${latent ? ', latent' : ''}${softcap ? `, softcap ${softcap}` : ''}`
   const options = { kvDType, maxTokens: 256, maxBlocks: 34, poolBlocks: 40 }
   return attentionCase(`1,000 positions, heads of ${keyDim}${seen}`, shape, options, s => {
     const sequence = s.create()
@@ -184,6 +184,9 @@ export const attentionCases: readonly CaseMaker[] = [
   longCase('f32', { kvHeads: 1, shared: 2, keyDim: 64 }),
   longCase('f16', { kvHeads: 1, shared: 1, keyDim: 64 }),
   longWindowCase,
+  // As many tokens at once as take the kernels for prompts, on whose way pieces of the cache begin and end.
+  longCase('f16', { kvHeads: 2, shared: 3, keyDim: 96, window: 150 }),
+  longCase('f16', { kvHeads: 1, shared: 8, keyDim: 64, valueDim: 48, softcap: 20, queries: 20 }),
   ...[64, 80, 96, 128, 256].flatMap((keyDim, i) => [
     headsCase({ kvHeads: 1 + (i % 3), shared: [1, 2, 5, 8, 2][i]!, keyDim }),
     headsCase({ kvHeads: 1 + ((i + 1) % 3), shared: [8, 1, 2, 5, 1][i]!, keyDim }, 'f16'),
