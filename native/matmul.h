@@ -9,7 +9,7 @@ namespace tl {
 constexpr int WORD_CHUNK_ROWS = 256;
 
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
-constexpr int CHUNK_WEIGHTS = 1 << 17;
+constexpr int CHUNK_WEIGHTS = 1 << 16;
 
 /** Rows of formats that are neither numbers nor in the list below are decoded so many at a time. */
 constexpr int DECODED_ROWS = 4;
