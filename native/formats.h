@@ -1,6 +1,6 @@
 // Block formats with a hand-written dot product: each unpacks up to 256 weights of a row, eight runs of 32, to bytes and scales.
 // Bytes lie in pairs of runs, or, where a format is `split`, the first halves of four runs before their second halves.
-// For panels they unpack a block, `at` bytes on, of FW rows: put(i, word) gets four weights of each from 4i on.
+// For panels they unpack a block of FW rows: put(i, word) gets four weights of each from 4i on.
 // weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so (`halves`).
 #pragma once
 #include "decode.gen.h"
@@ -55,9 +55,9 @@ TL_INLINE void unpack_nibbles(const uint8_t *a, const uint8_t *b, const uint8_t 
 }
 
 /** Puts the words of the nibbles of sixteen bytes of each row: the low ones first. */
-template <class Put> TL_INLINE void put_nibbles(const uint8_t *const *rows, size_t at, Put put) {
+template <class Put> TL_INLINE void put_nibbles(ByteRows rows, Put put) {
   W raw[4];
-  transpose_rows(rows, at, raw);
+  transpose_rows(rows, raw);
   for (int i = 0; i < 4; i++) {
     put(i, w_bits<0>(raw[i], 15));
     put(4 + i, w_bits<4>(raw[i], 15));
@@ -80,10 +80,10 @@ struct Q8_0 {
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { q[i] = b64_pair(a + 2, b + 2); });
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int half = 0; half < 2; half++) {
       W raw[4];
-      transpose_rows(rows, at + 2 + 16 * half, raw);
+      transpose_rows(rows.from(2 + 16 * half), raw);
       for (int i = 0; i < 4; i++) put(4 * half + i, raw[i]);
     }
   }
@@ -101,8 +101,8 @@ struct Q4_0 {
       unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
     });
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
-    put_nibbles(rows, at + 2, put);
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
+    put_nibbles(rows.from(2), put);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -118,8 +118,8 @@ struct Q4_1 {
       unpack_nibbles(a + 4, b + 4, c + 4, d + 4, q + 2 * i);
     });
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
-    put_nibbles(rows, at + 4, put);
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
+    put_nibbles(rows.from(4), put);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -176,11 +176,11 @@ struct Q2_K {
     unpack_pairs(p + 16, q);
     unpack_pairs(p + 48, q + 2);
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int half = 0; half < 2; half++)
       for (int piece = 0; piece < 2; piece++) {
         W raw[4];
-        transpose_rows(rows, at + 16 + 32 * half + 16 * piece, raw);
+        transpose_rows(rows.from(16 + 32 * half + 16 * piece), raw);
         for (int i = 0; i < 4; i++) {
           const int word = 32 * half + 4 * piece + i;
           put(word, w_bits<0>(raw[i], 3));
@@ -258,11 +258,11 @@ struct Q4_K {
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_nibble_runs(p + 16 + 32 * i);
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int pair = 0; pair < 4; pair++)
       for (int piece = 0; piece < 2; piece++) {
         W raw[4];
-        transpose_rows(rows, at + 16 + 32 * pair + 16 * piece, raw);
+        transpose_rows(rows.from(16 + 32 * pair + 16 * piece), raw);
         for (int i = 0; i < 4; i++) {
           put(16 * pair + 4 * piece + i, w_bits<0>(raw[i], 15));
           put(16 * pair + 8 + 4 * piece + i, HIGH_NIBBLE == 16 ? w_bits<0>(raw[i], 0xf0) : w_bits<4>(raw[i], 15));
@@ -292,23 +292,23 @@ struct Q5_K {
     unpack_pair<2>(p, high, q);
     unpack_pair<3>(p, high, q);
   }
-  template <int pair, class Put> static TL_INLINE void put_pair(const uint8_t *const *rows, size_t at, int piece, const W *high, Put put) {
+  template <int pair, class Put> static TL_INLINE void put_pair(ByteRows rows, int piece, const W *high, Put put) {
     W raw[4];
-    transpose_rows(rows, at + 48 + 32 * pair + 16 * piece, raw);
+    transpose_rows(rows.from(48 + 32 * pair + 16 * piece), raw);
     for (int i = 0; i < 4; i++) {
       const int word = 16 * pair + 4 * piece + i;
       put(word, w_or(w_bits<0>(raw[i], 15), w_shl<4>(w_bits<2 * pair>(high[i], 1))));
       put(word + 8, w_or(w_bits<4>(raw[i], 15), w_shl<4>(w_bits<2 * pair + 1>(high[i], 1))));
     }
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int piece = 0; piece < 2; piece++) {
       W high[4];
-      transpose_rows(rows, at + 16 + 16 * piece, high);
-      put_pair<0>(rows, at, piece, high, put);
-      put_pair<1>(rows, at, piece, high, put);
-      put_pair<2>(rows, at, piece, high, put);
-      put_pair<3>(rows, at, piece, high, put);
+      transpose_rows(rows.from(16 + 16 * piece), high);
+      put_pair<0>(rows, piece, high, put);
+      put_pair<1>(rows, piece, high, put);
+      put_pair<2>(rows, piece, high, put);
+      put_pair<3>(rows, piece, high, put);
     }
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
@@ -327,13 +327,13 @@ struct Q6_K {
       q[2 * h + 1] = b64_or(b64_bits<4, 4>(raw, 15), b64_shl<4>(b64_bits<4, 6>(high, 3)));
     }
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int half = 0; half < 2; half++)
       for (int piece = 0; piece < 2; piece++) {
         W first[4], second[4], high[4];
-        transpose_rows(rows, at + 64 * half + 16 * piece, first);
-        transpose_rows(rows, at + 64 * half + 32 + 16 * piece, second);
-        transpose_rows(rows, at + 128 + 32 * half + 16 * piece, high);
+        transpose_rows(rows.from(64 * half + 16 * piece), first);
+        transpose_rows(rows.from(64 * half + 32 + 16 * piece), second);
+        transpose_rows(rows.from(128 + 32 * half + 16 * piece), high);
         for (int i = 0; i < 4; i++) {
           const int word = 32 * half + 4 * piece + i;
           put(word, w_or(w_bits<0>(first[i], 15), w_shl<4>(w_bits<0>(high[i], 3))));
@@ -376,8 +376,8 @@ struct IQ4_NL {
       for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(iq4_values, q[2 * i + half]);
     });
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
-    put_nibbles(rows, at + 2, [&](int word, W indices) { put(word, w_lookup(iq4_values, indices)); });
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
+    put_nibbles(rows.from(2), [&](int word, W indices) { put(word, w_lookup(iq4_values, indices)); });
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -391,9 +391,9 @@ struct IQ4_XS {
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
     for (int run = 0; run < 8; run++)
-      put_nibbles(rows, at + 8 + 16 * run, [&](int word, W indices) { put(8 * run + word, w_lookup(iq4_values, indices)); });
+      put_nibbles(rows.from(8 + 16 * run), [&](int word, W indices) { put(8 * run + word, w_lookup(iq4_values, indices)); });
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const uint64_t scales = spread_nibbles(load_unaligned<uint32_t>(p + 4)) | spread_pairs(load_unaligned<uint16_t>(p + 2)) << 4;
@@ -411,8 +411,8 @@ struct MXFP4 {
       for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(fp4_values, q[2 * i + half]);
     });
   }
-  template <class Put> static TL_INLINE void words(const uint8_t *const *rows, size_t at, Put put) {
-    put_nibbles(rows, at + 1, [&](int word, W indices) { put(word, w_lookup(fp4_values, indices)); });
+  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
+    put_nibbles(rows.from(1), [&](int word, W indices) { put(word, w_lookup(fp4_values, indices)); });
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     uint64_t exponents = 0;

@@ -27,6 +27,8 @@ struct Panel {
   /** [FW][PANEL_WORDS]: rows as words before they are transposed, and their scales. */
   alignas(64) uint8_t rows[FW * PANEL_WORDS * 4];
   alignas(64) float row_d[FW * PANEL_WORDS / 4], row_m[FW * PANEL_WORDS / 4];
+  /** Rows of blocks, if there are too few. */
+  uint8_t copied[FW * BYTE_WORDS * 5];
 };
 
 /** The rows of a weight that panels hold: `rows` of them from `row` on, columns [from, to). */
@@ -174,7 +176,7 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
   }
 };
 
-template <class Format> concept PutsWords = requires(const uint8_t *const *rows) { Format::words(rows, 0, [](int, W) {}); };
+template <class Format> concept PutsWords = requires(ByteRows rows) { Format::words(rows, [](int, W) {}); };
 
 /** Weights of a block format times activations in 8 bits. */
 template <class Format> struct QuantizedPanel {
@@ -191,32 +193,40 @@ template <class Format> struct QuantizedPanel {
   static constexpr uint8_t added = starts ? 128 - Format::offset : 0;
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
-    const uint8_t *rows[FW];
-    for (int r = 0; r < FW; r++) rows[r] = w.row(place.row_at(r)) + group_bytes<Format>() * (place.from / 256);
+    const ByteRows rows = rows_of(w, place, panel);
     if constexpr (PutsWords<Format>) unpack_words(rows, place, panel, ahead);
     else unpack_rows(rows, place, panel, ahead);
     unpack_scales(rows, place, panel);
   }
 
 private:
-  static void unpack_words(const uint8_t *const *rows, const PanelPlace &place, Panel &panel, Ahead &shared) {
+  /** The rows from where the place begins; copied where there are less than FW of them. */
+  static ByteRows rows_of(const Weight &w, const PanelPlace &place, Panel &panel) {
+    const size_t offset = group_bytes<Format>() * (place.from / 256);
+    if (place.rows == FW) return {w.row(place.row) + offset, w.row_bytes};
+    const size_t bytes = w.row_bytes * (place.to - place.from) / w.columns;
+    for (int r = 0; r < FW; r++) std::memcpy(panel.copied + sizeof panel.copied / FW * r, w.row(place.row_at(r)) + offset, bytes);
+    return {panel.copied, sizeof panel.copied / FW};
+  }
+
+  static void unpack_words(ByteRows rows, const PanelPlace &place, Panel &panel, Ahead &shared) {
     Ahead ahead = shared;
     const int blocks = (place.to - place.from) / Format::length;
     for (int block = 0; block < blocks; block++) {
       ahead.fetch();
       uint8_t *to = panel.words + size_t(block) * Format::length * FW;
-      Format::words(rows, size_t(block) * Format::bytes, [&](int word, W bytes) {
+      Format::words(rows.from(size_t(block) * Format::bytes), [&](int word, W bytes) {
         w_store(to + size_t(word) * FW * 4, added != 0 ? w_add(bytes, added) : bytes);
       });
     }
     shared = ahead;
   }
 
-  static void unpack_scales(const uint8_t *const *rows, const PanelPlace &place, Panel &panel) {
+  static void unpack_scales(ByteRows rows, const PanelPlace &place, Panel &panel) {
     const int columns = place.to - place.from, whole = columns / 256;
     const auto put = [&](int r, int g, int count) {
       Scales s;
-      Format::scales(rows[r] + group_bytes<Format>() * g, count, s);
+      Format::scales(rows.row(r) + group_bytes<Format>() * g, count, s);
       if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
       float *d = panel.row_d + r * runs_most + group_runs * g, *m = panel.row_m + r * runs_most + group_runs * g;
       f8_store(d, s.d);
@@ -236,13 +246,13 @@ private:
   }
 
   /** Rows as bytes first, of formats whose words cannot be unpacked in place. */
-  static void unpack_rows(const uint8_t *const *rows, const PanelPlace &place, Panel &panel, Ahead &ahead) {
+  static void unpack_rows(ByteRows rows, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const int groups = (place.to - place.from + 255) / 256;
     for (int r = 0; r < FW; r++) {
       ahead.fetch();
       for (int g = 0; g < groups; g++) {
         B64 q[4];
-        Format::quants(rows[r] + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), q);
+        Format::quants(rows.row(r) + group_bytes<Format>() * g, runs_left<Format>(place.to - place.from, g), q);
         for (int i = 0; i < 4; i++) b64_store(panel.rows + size_t(r) * PANEL_WORDS * 4 + 256 * g + 64 * i, q[i]);
       }
     }

@@ -3,6 +3,24 @@
 
 namespace tl {
 
+/** Rows of bytes, `stride` apart. */
+struct ByteRows {
+  const uint8_t *first;
+  size_t stride;
+
+  TL_INLINE const uint8_t *row(int i) const { return first + stride * i; }
+  /** What lies `bytes` on in each. */
+  TL_INLINE ByteRows from(size_t bytes) const { return {first + bytes, stride}; }
+};
+
+/** A value of which the compiler knows no more than that it has it: not how it could be had from others. */
+template <class T> TL_INLINE T opaque(T x) {
+#if defined(__GNUC__)
+  asm("" : "+r"(x));
+#endif
+  return x;
+}
+
 #if defined(__AVX512BW__)
 
 struct W { __m512i v; };
@@ -44,17 +62,20 @@ TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
   out[2].v = _mm512_unpacklo_epi16(high, high2);
   out[3].v = _mm512_unpackhi_epi16(high, high2);
 }
-/** Sixteen bytes at `offset` of each row: words[i] has four of them from 4i on. */
-TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
-  const auto at = [&](int row) { return _mm_loadu_si128((const __m128i *)(rows[row] + offset)); };
+/** The first sixteen bytes of each row: words[i] has four of them from 4i on. */
+TL_INLINE void transpose_rows(ByteRows rows, W *words) {
+  // Else compilers keep sixteen places, for which there are no registers.
+  const size_t one = rows.stride, three = opaque(3 * one);
+  const uint8_t *const quarter[4] = {rows.first, opaque(rows.first + 4 * one), opaque(rows.first + 8 * one), opaque(rows.first + 12 * one)};
   // Rows i, i + 4, i + 8 and i + 12, so that rows are in order after two steps within lanes.
-  const auto four = [&](int i) {
-    __m512i all = _mm512_castsi128_si512(at(i));
-    all = _mm512_mask_broadcast_i32x4(all, 0x00f0, at(i + 4));
-    all = _mm512_mask_broadcast_i32x4(all, 0x0f00, at(i + 8));
-    return _mm512_mask_broadcast_i32x4(all, 0xf000, at(i + 12));
+  const auto four = [&](size_t offset) {
+    const auto at = [&](int i) { return _mm_loadu_si128((const __m128i *)(quarter[i] + offset)); };
+    __m512i all = _mm512_castsi128_si512(at(0));
+    all = _mm512_mask_broadcast_i32x4(all, 0x00f0, at(1));
+    all = _mm512_mask_broadcast_i32x4(all, 0x0f00, at(2));
+    return _mm512_mask_broadcast_i32x4(all, 0xf000, at(3));
   };
-  const __m512i a = four(0), b = four(1), c = four(2), d = four(3);
+  const __m512i a = four(0), b = four(one), c = four(2 * one), d = four(three);
   const __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
   const __m512i ab_high = _mm512_unpackhi_epi32(a, b), cd_high = _mm512_unpackhi_epi32(c, d);
   words[0].v = _mm512_unpacklo_epi64(ab, cd);
@@ -101,8 +122,8 @@ TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
   out[2].v = _mm256_unpacklo_epi16(high, high2);
   out[3].v = _mm256_unpackhi_epi16(high, high2);
 }
-TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
-  const auto pair = [&](int i) { return b32_pair(rows[i] + offset, rows[i + 4] + offset).v; };
+TL_INLINE void transpose_rows(ByteRows rows, W *words) {
+  const auto pair = [&](int i) { return b32_pair(rows.row(i), rows.row(i + 4)).v; };
   const __m256i a = pair(0), b = pair(1), c = pair(2), d = pair(3);
   const __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
   const __m256i ab_high = _mm256_unpackhi_epi32(a, b), cd_high = _mm256_unpackhi_epi32(c, d);
@@ -143,10 +164,10 @@ TL_INLINE void w_weave(const uint8_t *p, size_t stride, W *out) {
     out[k] = b32_load(bytes);
   }
 }
-TL_INLINE void transpose_rows(const uint8_t *const *rows, size_t offset, W *words) {
+TL_INLINE void transpose_rows(ByteRows rows, W *words) {
   uint8_t to[4][32];
   for (int r = 0; r < 8; r++)
-    for (int i = 0; i < 4; i++) std::memcpy(to[i] + 4 * r, rows[r] + offset + 4 * i, 4);
+    for (int i = 0; i < 4; i++) std::memcpy(to[i] + 4 * r, rows.row(r) + 4 * i, 4);
   for (int i = 0; i < 4; i++) words[i] = b32_load(to[i]);
 }
 #endif
