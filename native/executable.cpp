@@ -14,7 +14,7 @@
 namespace tl {
 namespace {
 
-constexpr int ABI_VERSION = 7;
+constexpr int ABI_VERSION = 8;
 
 /** Goes through the list that src/backends/cpu/flatten.ts writes; past its end `ok` becomes false. */
 struct List {
@@ -486,7 +486,7 @@ double tl_memory(const double *program, int64_t length) {
 
 void tl_set_batch(TlExecutable *e, const int32_t *tokens, const int32_t *positions, const int32_t *sequence, const int32_t *slots,
                   const int32_t *lengths, const int32_t *tables, const int32_t *rows, const int32_t *copies, int32_t token_count,
-                  int32_t row_count, int32_t copy_count) {
+                  int32_t row_count, int32_t copy_count, int32_t repeatable) {
   int groups = 0;
   for (auto &cache : e->caches) groups = std::max(groups, cache.group + 1);
   Batch &b = e->batch;
@@ -500,6 +500,7 @@ void tl_set_batch(TlExecutable *e, const int32_t *tokens, const int32_t *positio
     std::copy_n(tables + size_t(i) * e->max_blocks, (lengths[i] + BLOCK_SIZE - 1) / BLOCK_SIZE, b.tables.data() + size_t(i) * e->max_blocks);
   b.rows.assign(rows, rows + row_count);
   b.copies.assign(copies, copies + size_t(copy_count) * 3);
+  b.repeatable = repeatable != 0;
   e->stop = false;
 }
 

@@ -69,6 +69,7 @@ struct Gathered {
   /** The rows of one matrix. */
   Activations rows_of(int matrix) const {
     Activations rows = gathered.from(starts[matrix], places[matrix]);
+    rows.packed = count_of(matrix) >= PANEL_FROM;
     rows.tiles.width = tile_width(count_of(matrix), forms);
     return rows;
   }

@@ -40,6 +40,7 @@ struct CachePlace {
 /** The step's inputs, copied; see Batch in src/backends/backend.ts. */
 struct Batch {
   std::vector<int32_t> tokens, positions, sequence, slots, tables, rows, copies;
+  bool repeatable;
   int token_count() const { return int(tokens.size()); }
   int row_count() const { return int(rows.size()); }
   int count(Rows rows) const { return rows == Rows::tokens ? token_count() : row_count(); }

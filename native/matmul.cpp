@@ -7,8 +7,6 @@
 namespace tl {
 namespace {
 
-/** Weights of a chunk where memory is the limit: few, since who waits at the end does not read. */
-constexpr int READ_WEIGHTS = 1 << 16;
 /** Chunks that a thread gets of a small weight. */
 constexpr int LEAST_CHUNKS = 8;
 /** The same of a matrix of words, whose rows are the better read the more of them are read together. */
@@ -22,6 +20,10 @@ void round_to_bf16(const float *x, uint16_t *out, int columns) {
 }
 #endif
 
+bool all_multiply_runs(const Op &op) {
+  return std::all_of(op.parts.begin(), op.parts.end(), [](const MatmulPart &part) { return multiplies_runs(part.weight.type); });
+}
+
 /** Where the prepared activations lie in the operation's scratch. */
 struct Prepared : Activations {
   Forms forms;
@@ -29,8 +31,9 @@ struct Prepared : Activations {
   uint8_t *quantized;
   uint8_t *threads;
 
-  Prepared(const Op &op, uint8_t *scratch, int count) : forms(forms_of(op.parts)) {
+  Prepared(const Op &op, uint8_t *scratch, int count, bool repeatable) : forms(forms_of(op.parts)) {
     columns = op.inputs[0].columns;
+    packed = count >= PANEL_FROM || (count >= RUNS_FROM && !repeatable && all_multiply_runs(op));
     normed = (float *)scratch;
     x = op.norm ? normed : op.inputs[0].data;
     const size_t padded = padded_tokens(count);
@@ -38,16 +41,16 @@ struct Prepared : Activations {
     quantized = (uint8_t *)(rows + padded);
     quantized += (64 - uintptr_t(quantized) % 64) % 64;
     rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * padded);
-    uint8_t *packed = (uint8_t *)(rounded + size_t(columns) * padded);
-    packed += (64 - uintptr_t(packed) % 64) % 64;
-    if (count >= PANEL_FROM) tiles = Tiles(columns, int(padded), tile_width(count, forms), forms, packed);
-    threads = packed + Tiles::bytes(columns, forms) * padded;
+    uint8_t *memory = (uint8_t *)(rounded + size_t(columns) * padded);
+    memory += (64 - uintptr_t(memory) % 64) % 64;
+    if (packed) tiles = Tiles(columns, int(padded), tile_width(count, forms), forms, memory);
+    threads = memory + Tiles::bytes(columns, forms) * padded;
     threads += (64 - uintptr_t(threads) % 64) % 64;
   }
 };
 
 void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
-  const int columns = a.columns, width = count < PANEL_FROM ? 1 : a.tiles.width;
+  const int columns = a.columns, width = a.packed ? a.tiles.width : 1;
   const Share share((count + width - 1) / width, team);
   for (int first = share.begin * width; first < std::min(count, share.end * width); first += width) {
     const int end = std::min(count, first + width);
@@ -55,7 +58,7 @@ void prepare(const Op &op, const Prepared &a, int count, const Team &team) {
       if (op.norm) normalize(op.inputs[0].data + size_t(t) * columns, a.normed + size_t(t) * columns, op.norm, columns, op.eps);
       a.prepare(t, a.forms, a.quantized);
     }
-    if (count >= PANEL_FROM) a.pack(first, end - first, first, a.forms);
+    if (a.packed) a.pack(first, end - first, first, a.forms);
   }
 }
 
@@ -285,12 +288,12 @@ void Activations::pack(int first, int count, int place, const Forms &forms) cons
 }
 
 Activations Activations::from(int first, int place) const {
-  return {columns, x + size_t(first) * columns, rounded + size_t(first) * columns, rows + first, tiles.from(place)};
+  return {columns, x + size_t(first) * columns, rounded + size_t(first) * columns, rows + first, packed, tiles.from(place)};
 }
 
 void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
   // Words whose columns are of groups in any order are no panels of 8-bit numbers.
-  if (count < PANEL_FROM || (w.across() && !in_runs(w))) by_rows(w, begin, end, a, count, o, memory);
+  if (!a.packed || (w.across() && !in_runs(w))) by_rows(w, begin, end, a, count, o, memory);
   else by_panels(w, begin, end, a.tiles, count, o, memory);
 }
 
@@ -304,14 +307,13 @@ size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
 void matmul(const Op &op, const Context &context, const Team &team) {
   const int count = context.batch.count(op.inputs[0].rows);
   if (count == 0) return;
-  const Prepared a(op, context.scratch, count);
+  const Prepared a(op, context.scratch, count, context.batch.repeatable);
   uint8_t *memory = a.threads + thread_bytes(a.columns, count) * team.index;
   // Parts one after the other, each in chunks of whole panels.
   int all = 0;
   for (auto &part : op.parts) all += part.weight.rows;
   const bool across = op.parts[0].weight.across();
-  const int most = across ? WORD_CHUNK_ROWS : (count < PANEL_FROM ? READ_WEIGHTS : CHUNK_WEIGHTS) / a.columns;
-  const int step = count < PANEL_FROM ? FW : PANEL_ROWS;
+  const int most = across ? WORD_CHUNK_ROWS : CHUNK_WEIGHTS / a.columns, step = a.packed ? PANEL_ROWS : FW;
   const int chunk = std::max(1, std::min(most, all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size)) / step) * step;
   int chunks = 0;
   for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;

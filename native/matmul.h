@@ -29,7 +29,8 @@ struct Activations {
   /** In bf16, where the processor multiplies that. */
   uint16_t *rounded;
   QuantizedRow *rows;
-  /** If there are enough of them for panels. */
+  /** Whether they are in tiles as well, for panels. */
+  bool packed;
   Tiles tiles;
 
   /** Bytes of a row's forms, tiles included. */

@@ -189,14 +189,40 @@ template <class Format> struct QuantizedPanel {
   static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
   using Products = ByteProducts<halves, starts, has_min, Format::is_signed && !starts>;
 
-  static constexpr int group_runs = halves ? 16 : 8, runs_most = columns / 256 * group_runs;
+  static constexpr int group_runs = halves ? 16 : 8;
   static constexpr uint8_t added = starts ? 128 - Format::offset : 0;
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const ByteRows rows = rows_of(w, place, panel);
     if constexpr (PutsWords<Format>) unpack_words(rows, place, panel, ahead);
     else unpack_rows(rows, place, panel, ahead);
-    unpack_scales(rows, place, panel);
+    unpack_scales(rows, place.to - place.from, panel);
+  }
+
+  /** Scales and minima of FW rows' first columns, at most `most` of them, which must be known for places to be. */
+  template <int most = columns> static void unpack_scales(ByteRows rows, int count, Panel &panel) {
+    constexpr int runs_most = most / 256 * group_runs;
+    static_assert(runs_most * FW <= int(sizeof panel.row_d / sizeof(float)));
+    const int whole = count / 256;
+    const auto put = [&](int r, int g, int runs) {
+      Scales s;
+      Format::scales(rows.row(r) + group_bytes<Format>() * g, runs, s);
+      if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
+      float *d = panel.row_d + r * runs_most + group_runs * g, *m = panel.row_m + r * runs_most + group_runs * g;
+      f8_store(d, s.d);
+      if constexpr (halves) f8_store(d + 8, s.d_high);
+      if constexpr (has_min) f8_store(m, s.m);
+      if constexpr (has_min && halves) f8_store(m + 8, s.m_high);
+    };
+    for (int r = 0; r < FW; r++) {
+      // Of a whole group the compiler knows how many runs there are.
+      for (int g = 0; g < whole; g++) put(r, g, 8);
+      if (count % 256 != 0) put(r, whole, runs_left<Format>(count, whole));
+    }
+    for (int run = 0; run < (count + 255) / 256 * group_runs; run += FW) {
+      transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
+      if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
+    }
   }
 
 private:
@@ -220,29 +246,6 @@ private:
       });
     }
     shared = ahead;
-  }
-
-  static void unpack_scales(ByteRows rows, const PanelPlace &place, Panel &panel) {
-    const int columns = place.to - place.from, whole = columns / 256;
-    const auto put = [&](int r, int g, int count) {
-      Scales s;
-      Format::scales(rows.row(r) + group_bytes<Format>() * g, count, s);
-      if constexpr (Format::offset != 0 && !starts) set_minima(s, Format::offset, halves);
-      float *d = panel.row_d + r * runs_most + group_runs * g, *m = panel.row_m + r * runs_most + group_runs * g;
-      f8_store(d, s.d);
-      if constexpr (halves) f8_store(d + 8, s.d_high);
-      if constexpr (has_min) f8_store(m, s.m);
-      if constexpr (has_min && halves) f8_store(m + 8, s.m_high);
-    };
-    for (int r = 0; r < FW; r++) {
-      // Of a whole group the compiler knows how many runs there are.
-      for (int g = 0; g < whole; g++) put(r, g, 8);
-      if (columns % 256 != 0) put(r, whole, runs_left<Format>(columns, whole));
-    }
-    for (int run = 0; run < (columns + 255) / 256 * group_runs; run += FW) {
-      transpose_words((uint8_t *)(panel.row_d + run), runs_most * 4, (uint8_t *)(panel.d + run * FW), 0);
-      if constexpr (has_min) transpose_words((uint8_t *)(panel.row_m + run), runs_most * 4, (uint8_t *)(panel.m + run * FW), 0);
-    }
   }
 
   /** Rows as bytes first, of formats whose words cannot be unpacked in place. */

@@ -88,6 +88,8 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
  * other formats, with nothing done.
  */
 bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o);
+/** Whether `by_quantized_panels` has kernels for several tokens in this format, which are faster than row by row from RUNS_FROM on. */
+bool multiplies_runs(Type type);
 bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory);
 
 } // namespace tl

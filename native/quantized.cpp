@@ -1,6 +1,6 @@
 // Products with weights in block formats, which have kernels of their own: a few rows of activations row by row, more by panels.
 // Apart from the others, since these take a compiler longest and only they need not know of bf16.
-#include "products.h"
+#include "runs.h"
 
 namespace tl {
 namespace {
@@ -22,7 +22,28 @@ void by_format(const Weight &w, int begin, int end, const Activations &a, int co
   for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
 }
 
+template <class Format>
+void by_format(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &output, uint8_t *memory) {
+  if constexpr (InRuns<Format>)
+    if (count <= RUN_TOKENS) {
+      const int whole = begin + (end - begin) / FW * FW;
+      by_runs<Format>(w, begin, whole, x, count, output, memory);
+      begin = whole;
+    }
+  by_panels<QuantizedPanel<Format>>(w, begin, end, x, count, output, memory);
+}
+
 } // namespace
+
+bool multiplies_runs(Type type) {
+  switch (type) {
+#define TL_RUNS(name) \
+  case Type::name: return InRuns<name>;
+    TL_FOR_EACH_DOT(TL_RUNS)
+#undef TL_RUNS
+  default: return false;
+  }
+}
 
 bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o) {
   switch (w.type) {
@@ -37,7 +58,7 @@ bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a
 bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
 #define TL_PANELS(name) \
-  case Type::name: by_panels<QuantizedPanel<name>>(w, begin, end, x, count, o, memory); return true;
+  case Type::name: by_format<name>(w, begin, end, x, count, o, memory); return true;
     TL_FOR_EACH_DOT(TL_PANELS)
 #undef TL_PANELS
   default: return false;

@@ -38,7 +38,7 @@ TL_API double tl_memory(const double *program, int64_t length);
 /** Copies a step's inputs; must not be called while the executable runs. Counts are T, R and copies. */
 TL_API void tl_set_batch(TlExecutable *executable, const int32_t *tokens, const int32_t *positions, const int32_t *sequence,
                          const int32_t *slots, const int32_t *lengths, const int32_t *tables, const int32_t *rows,
-                         const int32_t *copies, int32_t token_count, int32_t row_count, int32_t copy_count);
+                         const int32_t *copies, int32_t token_count, int32_t row_count, int32_t copy_count, int32_t repeatable);
 
 /**
  * Runs the step. `want`: 0 for whole rows, else the number of best ids of each row. 0 if done, 1 if stopped, 2 if weights that

@@ -95,6 +95,8 @@ export interface Batch {
   readonly rows: Int32Array
   /** `[copies, 3]` group, from, to: blocks to copy before anything is written, even if the step is aborted. */
   readonly copies: Int32Array
+  /** Whether tokens must have the numbers that they have in steps of their own, where they can: see `Backend.fewTokens`. Default true. */
+  readonly repeatable?: boolean
 }
 
 /** How much of each row of logits to bring over: the best id, the best few, or all. */
@@ -161,8 +163,8 @@ export interface Backend {
   /** Tokens that are worth computing in one step: more bring no more speed. */
   readonly stepTokens: number
   /**
-   * In steps of up to so many tokens, and rows of logits, each token has the very numbers that it has in a step of its own: longer ones add
-   * floats in another order. Undefined where a token's numbers never depend on its company.
+   * In repeatable steps of up to so many tokens, and rows of logits, each token has the very numbers that it has in a step of its own: others
+   * add floats in another order. Undefined where a token's numbers never depend on its company.
    */
   readonly fewTokens?: number
   /** Plans and loads; rejects with UnsupportedModelError where an operation or format is lacking. */

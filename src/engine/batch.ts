@@ -75,7 +75,8 @@ export class BatchBuilder {
     this.#parts.push({ pending, tokens: count, firstRow, rows: rows.length })
   }
 
-  finish(): { batch: Batch; want: Want; parts: readonly BatchPart[] } {
+  /** `repeatable`: as `Batch` has it; a feed alone is in any case. */
+  finish(repeatable: boolean): { batch: Batch; want: Want; parts: readonly BatchPart[] } {
     const batch = {
       tokens: Int32Array.from(this.#tokens),
       positions: Int32Array.from(this.#positions),
@@ -85,6 +86,7 @@ export class BatchBuilder {
       tables: this.#tables,
       rows: Int32Array.from(this.#rows),
       copies: Int32Array.from(this.#copies),
+      repeatable: repeatable || this.#parts.length === 1,
     }
     return { batch, want: this.#want, parts: this.#parts }
   }

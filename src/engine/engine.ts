@@ -182,7 +182,7 @@ export class Engine {
       pending.sequence.servedAt = this.#steps
       this.#batches.add(pending, count)
     }
-    const { batch, want, parts } = this.#batches.finish()
+    const { batch, want, parts } = this.#batches.finish(this.#kind(feeds[0]!) !== 'any')
     this.#shared = parts.length > 1
     const controller = new AbortController()
     const abortWhenUnwanted = () => {

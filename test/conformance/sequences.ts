@@ -25,6 +25,8 @@ export interface StepOptions {
   readonly want?: Want
   /** Positions by token, where the program has no caches; otherwise they follow from the sequences. */
   readonly positions?: readonly number[]
+  /** As `Batch` has it. Default true. */
+  readonly repeatable?: boolean
 }
 
 export class Sequences {
@@ -151,6 +153,7 @@ export class Sequences {
         tables,
         rows: Int32Array.from(rows),
         copies: Int32Array.from(copies),
+        repeatable: options.repeatable ?? true,
       },
       want: options.want ?? 'full',
       sequences,

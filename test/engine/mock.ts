@@ -16,6 +16,7 @@ export interface MockStep {
   readonly parts: readonly number[]
   readonly copies: number
   readonly want: Want
+  readonly repeatable: boolean | undefined
 }
 
 export class MockBackend implements Backend {
@@ -113,11 +114,12 @@ class MockExecutable implements Executable {
 
   async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
     this.#check(batch)
-    const { tokens, positions, sequence, slots, rows, copies } = batch
+    const { tokens, positions, sequence, slots, rows, copies, repeatable } = batch
     const parts: number[] = []
     for (const s of sequence) parts[s] = (parts[s] ?? 0) + 1
     const sequences = parts.length
-    this.backend.steps.push({ tokens: tokens.length, sequences, parts, copies: copies.length / 3, want })
+    const counts = { tokens: tokens.length, sequences, parts, copies: copies.length / 3 }
+    this.backend.steps.push({ ...counts, want, repeatable })
     for (let i = 0; i < copies.length; i += 3) {
       const [group, from, to] = copies.subarray(i, i + 3) as unknown as [number, number, number]
       this.#cells[group]!.copyWithin(to * BLOCK_SIZE, from * BLOCK_SIZE, (from + 1) * BLOCK_SIZE)

@@ -74,6 +74,7 @@ describe('repeatable', () => {
     for (const { tokens, parts } of backend.steps)
       if (tokens > 2) for (const part of parts) expect(part).toBeGreaterThan(2)
     expect(backend.steps.some(({ sequences }) => sequences === 2)).toBe(true)
+    expect(backend.steps.every(({ repeatable }) => repeatable)).toBe(true)
     // Nobody waits until the others have ended.
     const kinds = backend.steps.map(({ tokens }) => (tokens > 2 ? 'm' : 'f')).join('')
     expect(kinds.slice(0, kinds.lastIndexOf('m'))).not.toMatch(/f{9}|m{9}/)
@@ -91,6 +92,8 @@ describe('repeatable', () => {
       feed(5, true),
     ])
     expect(backend.steps.map(({ parts }) => parts.toSorted())).toEqual([[1, 1, 1, 4], [1], [5], [5]])
+    // A feed alone is so in any case: drafts are checked against what would have been said without them.
+    expect(backend.steps.map(({ repeatable }) => repeatable)).toEqual([false, true, true, true])
   })
 
   test.each([3, 16, 17, 18, 19, 33, 34, 100])(

@@ -170,9 +170,10 @@ class CpuExecutable implements Executable {
   }
 
   async #run(batch: Batch, want: Want, signal?: AbortSignal): Promise<Logits> {
-    const { tokens, positions, sequence, slots, lengths, tables, rows, copies } = batch
+    const { tokens, positions, sequence, slots, lengths, tables, rows, copies, repeatable = true } = batch
     const inputs = [tokens, positions, sequence, slots, lengths, tables, rows, copies] as const
-    this.#library.setBatch(this.#handle, ...inputs, tokens.length, rows.length, copies.length / 3)
+    const counts = [tokens.length, rows.length, copies.length / 3] as const
+    this.#library.setBatch(this.#handle, ...inputs, ...counts, Number(repeatable))
     if (this.#guarded) this.#library.fillArena(this.#handle, PATTERN)
 
     const top = want === 'full' ? 0 : want === 'argmax' ? 1 : want.top

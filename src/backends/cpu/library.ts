@@ -5,7 +5,7 @@ import type { Address } from '../../ffi/native.ts'
 import { MESSAGE_BYTES, type NativeOs, nativeOs, textOf } from '../../ffi/os.ts'
 
 /** Raised with every incompatible change of native/torchless.h or of the list that flatten.ts writes. */
-export const ABI_VERSION = 7
+export const ABI_VERSION = 8
 
 /** What `step` answers where weights on disk cannot be read. */
 export const UNREADABLE = 2
@@ -34,6 +34,7 @@ export interface CpuLibrary {
       tokenCount: number,
       rowCount: number,
       copyCount: number,
+      repeatable: number,
     ]
   ): void
   /** Beside JavaScript; answers 0, 1 if it was stopped, or UNREADABLE. `want`: 0 for whole rows, else ids of each. */
@@ -85,7 +86,7 @@ function declare(library: NativeLibrary): CpuLibrary {
     setBatch: library.func('tl_set_batch', 'void', [
       'address',
       ...([list, list, list, list, list, list, list, list] as const),
-      ...(['i32', 'i32', 'i32'] as const),
+      ...(['i32', 'i32', 'i32', 'i32'] as const),
     ]),
     step: library.async('tl_step', 'i32', ['address', 'i32']),
     stepAtOnce: library.func('tl_step', 'i32', ['address', 'i32']),

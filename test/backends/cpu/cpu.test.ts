@@ -15,7 +15,7 @@ import { nmse } from '../../support/numbers.ts'
 const folder = temporaryFolder()
 const ids = Array.from({ length: 40 }, (_, i) => (i * 37) % 300)
 /** Written once: a file must not change under a model that maps it. */
-const names = ['mixture', 'plain', 'Q8_0', 'head-size'] as const
+const names = ['mixture', 'plain', 'Q8_0', 'Q4_0', 'Q4_1', 'head-size'] as const
 const paths = {} as Record<(typeof names)[number], string>
 let path: string
 let model: Model
@@ -228,38 +228,41 @@ test('few tokens of a step each have the very logits that they have alone', asyn
   await own.dispose()
 })
 
-test('a token of a long feed has the same logits however many threads there are and with whom it is computed', async () => {
-  const long = Array.from({ length: 250 }, (_, i) => (i * 37) % 300)
-  const logitsOf = async (threads: number, feeds: readonly number[], others: number) => {
-    const own = await loadModel(paths['head-size'], { backend: 'cpu', threads })
-    const sessions = Array.from({ length: 1 + others }, () => own.session())
-    const rows: number[] = []
-    let at = 0
-    for (const feed of feeds) {
-      const [values] = await Promise.all(
-        sessions.map(async (session, i) => {
-          const fed = i === 0 ? long.slice(at, at + feed) : long.slice(0, 10 + i)
-          return (await session.feed(fed, { rows: 'all' })).values
-        }),
-      )
-      rows.push(...values!)
-      at += feed
+test.each(['head-size', 'Q8_0', 'Q4_0', 'Q4_1'] as const)(
+  'a token of a long feed has the same logits however many threads there are and with whom it is computed (%s)',
+  async name => {
+    const long = Array.from({ length: 250 }, (_, i) => (i * 37) % 300)
+    const logitsOf = async (threads: number, feeds: readonly number[], others: number) => {
+      const own = await loadModel(paths[name], { backend: 'cpu', threads })
+      const sessions = Array.from({ length: 1 + others }, () => own.session())
+      const rows: number[] = []
+      let at = 0
+      for (const feed of feeds) {
+        const [values] = await Promise.all(
+          sessions.map(async (session, i) => {
+            const fed = i === 0 ? long.slice(at, at + feed) : long.slice(0, 10 + i)
+            return (await session.feed(fed, { rows: 'all' })).values
+          }),
+        )
+        rows.push(...values!)
+        at += feed
+      }
+      await own.dispose()
+      return rows
     }
-    await own.dispose()
-    return rows
-  }
-  const expected = await logitsOf(1, [120, 119, 11], 0)
-  for (const [threads, feeds, others] of [
-    [2, [120, 119, 11], 0],
-    [7, [120, 119, 11], 3],
-    [1, [100, 100, 50], 1],
-    [3, [9, 111, 119, 11], 3],
-  ] as const) {
-    const found = await logitsOf(threads, feeds, others)
-    const different = found.filter((value, i) => value !== expected[i]).length
-    expect(different, `${threads} threads, feeds of ${feeds.join(', ')}, ${others} others`).toBe(0)
-  }
-})
+    const expected = await logitsOf(1, [120, 119, 11], 0)
+    for (const [threads, feeds, others] of [
+      [2, [120, 119, 11], 0],
+      [7, [120, 119, 11], 3],
+      [1, [100, 100, 50], 1],
+      [3, [9, 111, 119, 11], 3],
+    ] as const) {
+      const found = await logitsOf(threads, feeds, others)
+      const different = found.filter((value, i) => value !== expected[i]).length
+      expect(different, `${threads} threads, feeds of ${feeds.join(', ')}, ${others} others`).toBe(0)
+    }
+  },
+)
 
 test.runIf(process.platform === 'linux' && availableParallelism() > 1)(
   'as many threads as processors stay on one each, more go where they like, and so does the caller behind a step',

@@ -3,8 +3,15 @@ import { fuseNorms, fuseResiduals, mergeMatmuls } from '../../../src/graph/optim
 import type { WeightType } from '../../../src/quant/packed.ts'
 import { blockColumns, blockTypes, packedTypes, plainTypes, possibleRows } from '../bytes.ts'
 import { type CaseMaker, define, eachTokenCount } from '../case.ts'
+import type { Sequences } from '../sequences.ts'
 
 const ODD_ROWS = [1, 3, 33, 127]
+
+/** Besides the usual numbers of tokens some between, for which there are kernels of their own if steps need not be repeatable. */
+function eachKernel(sequences: Sequences): void {
+  eachTokenCount(sequences)
+  for (const count of [4, 5, 8, 11, 16]) sequences.step([[sequences.create(), count]], { repeatable: false })
+}
 
 /** One input, matrices of one type with odd numbers of rows. */
 function typeCase(type: WeightType, inner: number, misalign = 0): CaseMaker {
@@ -20,7 +27,7 @@ function typeCase(type: WeightType, inner: number, misalign = 0): CaseMaker {
         ),
       )
     },
-    eachTokenCount,
+    eachKernel,
   )
 }
 
@@ -85,6 +92,8 @@ export const matmulCases: readonly CaseMaker[] = [
     ...[1, 3].map(blocks => typeCase(type, blocks * blockColumns(type))),
     typeCase(type, 2 * blockColumns(type), 1),
   ]),
+  // More columns than are looked ahead for at a time.
+  ...(['Q4_0', 'Q4_1', 'Q8_0', 'MXFP4'] as const).map(type => typeCase(type, 4096 + 96)),
   // Rows that do not end where a tile of scales does.
   ...(['F8_E4M3_128', 'F8_E5M2_128'] as const).map(type => typeCase(type, 203, 1)),
   mixedCase('every type at once', mixed, {}),
