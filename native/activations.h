@@ -60,7 +60,7 @@ constexpr int ROW_TOKENS = FW == 16 ? 8 : 4;
 /** Fewer tokens go row by row, more go by panels. */
 constexpr int PANEL_FROM = ROW_TOKENS + 1;
 /** The same of formats with kernels for runs (runs.h), where tokens need not have the numbers that they have alone. */
-constexpr int RUNS_FROM = 5;
+constexpr int RUNS_FROM = 6;
 
 /** Tokens whose sums are in registers at a time, and of formats with a scale every 16 weights, which need more of them. */
 constexpr int TILE_TOKENS = FW == 16 ? 12 : 4, TILE_TOKENS_HALVES = FW == 16 ? 8 : 4;

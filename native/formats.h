@@ -1,6 +1,6 @@
 // Block formats with a hand-written dot product: each unpacks up to 256 weights of a row, eight runs of 32, to bytes and scales.
 // Bytes lie in pairs of runs, or, where a format is `split`, the first halves of four runs before their second halves.
-// For panels they unpack a block of FW rows: put(i, word) gets four weights of each from 4i on.
+// For panels they unpack a block of FW rows: each(run, words) gets eight words, of four weights of each row, for each run of 32.
 // weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so (`halves`).
 #pragma once
 #include "decode.gen.h"
@@ -54,14 +54,36 @@ TL_INLINE void unpack_nibbles(const uint8_t *a, const uint8_t *b, const uint8_t 
   q[1] = b64_bits<4, 4>(raw, 15);
 }
 
-/** Puts the words of the nibbles of sixteen bytes of each row: the low ones first. */
-template <class Put> TL_INLINE void put_nibbles(ByteRows rows, Put put) {
+/** Words of the first 32 bytes of each row. */
+TL_INLINE void transpose_runs(ByteRows rows, W *words) {
+  transpose_rows(rows, words);
+  transpose_rows(rows.from(16), words + 4);
+}
+/** Of a run's words, each byte's bits from `from` on, masked. */
+template <int from> TL_INLINE void take_bits(const W *raw, uint8_t mask, W *words) {
+  TL_UNROLL
+  for (int i = 0; i < 8; i++) words[i] = w_bits<from>(raw[i], mask);
+}
+/** The same of four bits of one run's words, with `count` bits above them from another's. */
+template <int from, int high_from, int count> TL_INLINE void join_bits(const W *raw, const W *high, W *words) {
+  TL_UNROLL
+  for (int i = 0; i < 8; i++) words[i] = w_or(w_bits<from>(raw[i], 15), w_shl<4>(w_bits<high_from>(high[i], (1 << count) - 1)));
+}
+/** Words of the nibbles of sixteen bytes of each row: the low ones first. */
+TL_INLINE void nibble_words(ByteRows rows, W *words) {
   W raw[4];
   transpose_rows(rows, raw);
+  TL_UNROLL
   for (int i = 0; i < 4; i++) {
-    put(i, w_bits<0>(raw[i], 15));
-    put(4 + i, w_bits<4>(raw[i], 15));
+    words[i] = w_bits<0>(raw[i], 15);
+    words[4 + i] = w_bits<4>(raw[i], 15);
   }
+}
+/** The same of what a table has for them. */
+TL_INLINE void lookup_words(const int8_t table[16], ByteRows rows, W *words) {
+  nibble_words(rows, words);
+  TL_UNROLL
+  for (int i = 0; i < 8; i++) words[i] = w_lookup(table, words[i]);
 }
 
 /** Adds the fifth bits, of which each block has 32 in a word. */
@@ -80,12 +102,10 @@ struct Q8_0 {
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { q[i] = b64_pair(a + 2, b + 2); });
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int half = 0; half < 2; half++) {
-      W raw[4];
-      transpose_rows(rows.from(2 + 16 * half), raw);
-      for (int i = 0; i < 4; i++) put(4 * half + i, raw[i]);
-    }
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W words[8];
+    transpose_runs(rows.from(2), words);
+    each(0, words);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -101,8 +121,10 @@ struct Q4_0 {
       unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
     });
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    put_nibbles(rows.from(2), put);
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W words[8];
+    nibble_words(rows.from(2), words);
+    each(0, words);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -118,8 +140,10 @@ struct Q4_1 {
       unpack_nibbles(a + 4, b + 4, c + 4, d + 4, q + 2 * i);
     });
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    put_nibbles(rows.from(4), put);
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W words[8];
+    nibble_words(rows.from(4), words);
+    each(0, words);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -176,19 +200,19 @@ struct Q2_K {
     unpack_pairs(p + 16, q);
     unpack_pairs(p + 48, q + 2);
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int half = 0; half < 2; half++)
-      for (int piece = 0; piece < 2; piece++) {
-        W raw[4];
-        transpose_rows(rows.from(16 + 32 * half + 16 * piece), raw);
-        for (int i = 0; i < 4; i++) {
-          const int word = 32 * half + 4 * piece + i;
-          put(word, w_bits<0>(raw[i], 3));
-          put(word + 8, w_bits<2>(raw[i], 3));
-          put(word + 16, w_bits<4>(raw[i], 3));
-          put(word + 24, w_bits<6>(raw[i], 3));
-        }
-      }
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    for (int half = 0; half < 2; half++) {
+      W raw[8], words[8];
+      transpose_runs(rows.from(16 + 32 * half), raw);
+      take_bits<0>(raw, 3, words);
+      each(4 * half, words);
+      take_bits<2>(raw, 3, words);
+      each(4 * half + 1, words);
+      take_bits<4>(raw, 3, words);
+      each(4 * half + 2, words);
+      take_bits<6>(raw, 3, words);
+      each(4 * half + 3, words);
+    }
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const uint64_t low = load_unaligned<uint64_t>(p), high = load_unaligned<uint64_t>(p + 8), nibbles = 0x0f0f0f0f0f0f0f0f;
@@ -258,16 +282,16 @@ struct Q4_K {
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_nibble_runs(p + 16 + 32 * i);
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int pair = 0; pair < 4; pair++)
-      for (int piece = 0; piece < 2; piece++) {
-        W raw[4];
-        transpose_rows(rows.from(16 + 32 * pair + 16 * piece), raw);
-        for (int i = 0; i < 4; i++) {
-          put(16 * pair + 4 * piece + i, w_bits<0>(raw[i], 15));
-          put(16 * pair + 8 + 4 * piece + i, HIGH_NIBBLE == 16 ? w_bits<0>(raw[i], 0xf0) : w_bits<4>(raw[i], 15));
-        }
-      }
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    for (int pair = 0; pair < 4; pair++) {
+      W raw[8], words[8];
+      transpose_runs(rows.from(16 + 32 * pair), raw);
+      take_bits<0>(raw, 15, words);
+      each(2 * pair, words);
+      if constexpr (HIGH_NIBBLE == 16) take_bits<0>(raw, 0xf0, words);
+      else take_bits<4>(raw, 15, words);
+      each(2 * pair + 1, words);
+    }
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     unpack_kscales(p, s);
@@ -292,24 +316,21 @@ struct Q5_K {
     unpack_pair<2>(p, high, q);
     unpack_pair<3>(p, high, q);
   }
-  template <int pair, class Put> static TL_INLINE void put_pair(ByteRows rows, int piece, const W *high, Put put) {
-    W raw[4];
-    transpose_rows(rows.from(48 + 32 * pair + 16 * piece), raw);
-    for (int i = 0; i < 4; i++) {
-      const int word = 16 * pair + 4 * piece + i;
-      put(word, w_or(w_bits<0>(raw[i], 15), w_shl<4>(w_bits<2 * pair>(high[i], 1))));
-      put(word + 8, w_or(w_bits<4>(raw[i], 15), w_shl<4>(w_bits<2 * pair + 1>(high[i], 1))));
-    }
+  template <int pair, class Each> static TL_INLINE void pair_runs(ByteRows rows, const W *high, Each each) {
+    W raw[8], words[8];
+    transpose_runs(rows.from(48 + 32 * pair), raw);
+    join_bits<0, 2 * pair, 1>(raw, high, words);
+    each(2 * pair, words);
+    join_bits<4, 2 * pair + 1, 1>(raw, high, words);
+    each(2 * pair + 1, words);
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int piece = 0; piece < 2; piece++) {
-      W high[4];
-      transpose_rows(rows.from(16 + 16 * piece), high);
-      put_pair<0>(rows, piece, high, put);
-      put_pair<1>(rows, piece, high, put);
-      put_pair<2>(rows, piece, high, put);
-      put_pair<3>(rows, piece, high, put);
-    }
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W high[8];
+    transpose_runs(rows.from(16), high);
+    pair_runs<0>(rows, high, each);
+    pair_runs<1>(rows, high, each);
+    pair_runs<2>(rows, high, each);
+    pair_runs<3>(rows, high, each);
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     unpack_kscales(p, s);
@@ -327,21 +348,21 @@ struct Q6_K {
       q[2 * h + 1] = b64_or(b64_bits<4, 4>(raw, 15), b64_shl<4>(b64_bits<4, 6>(high, 3)));
     }
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int half = 0; half < 2; half++)
-      for (int piece = 0; piece < 2; piece++) {
-        W first[4], second[4], high[4];
-        transpose_rows(rows.from(64 * half + 16 * piece), first);
-        transpose_rows(rows.from(64 * half + 32 + 16 * piece), second);
-        transpose_rows(rows.from(128 + 32 * half + 16 * piece), high);
-        for (int i = 0; i < 4; i++) {
-          const int word = 32 * half + 4 * piece + i;
-          put(word, w_or(w_bits<0>(first[i], 15), w_shl<4>(w_bits<0>(high[i], 3))));
-          put(word + 8, w_or(w_bits<0>(second[i], 15), w_shl<4>(w_bits<2>(high[i], 3))));
-          put(word + 16, w_or(w_bits<4>(first[i], 15), w_shl<4>(w_bits<4>(high[i], 3))));
-          put(word + 24, w_or(w_bits<4>(second[i], 15), w_shl<4>(w_bits<6>(high[i], 3))));
-        }
-      }
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    for (int half = 0; half < 2; half++) {
+      W first[8], second[8], high[8], words[8];
+      transpose_runs(rows.from(64 * half), first);
+      transpose_runs(rows.from(64 * half + 32), second);
+      transpose_runs(rows.from(128 + 32 * half), high);
+      join_bits<0, 0, 2>(first, high, words);
+      each(4 * half, words);
+      join_bits<0, 2, 2>(second, high, words);
+      each(4 * half + 1, words);
+      join_bits<4, 4, 2>(first, high, words);
+      each(4 * half + 2, words);
+      join_bits<4, 6, 2>(second, high, words);
+      each(4 * half + 3, words);
+    }
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const F8 d = f8_set(half_to_float(load_unaligned<uint16_t>(p + 208)));
@@ -376,8 +397,10 @@ struct IQ4_NL {
       for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(iq4_values, q[2 * i + half]);
     });
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    put_nibbles(rows.from(2), [&](int word, W indices) { put(word, w_lookup(iq4_values, indices)); });
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W words[8];
+    lookup_words(iq4_values, rows.from(2), words);
+    each(0, words);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     s.d = gather_halves<bytes>(p, count);
@@ -391,9 +414,12 @@ struct IQ4_XS {
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    for (int run = 0; run < 8; run++)
-      put_nibbles(rows.from(8 + 16 * run), [&](int word, W indices) { put(8 * run + word, w_lookup(iq4_values, indices)); });
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    for (int run = 0; run < 8; run++) {
+      W words[8];
+      lookup_words(iq4_values, rows.from(8 + 16 * run), words);
+      each(run, words);
+    }
   }
   static TL_INLINE void scales(const uint8_t *p, int, Scales &s) {
     const uint64_t scales = spread_nibbles(load_unaligned<uint32_t>(p + 4)) | spread_pairs(load_unaligned<uint16_t>(p + 2)) << 4;
@@ -411,8 +437,10 @@ struct MXFP4 {
       for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(fp4_values, q[2 * i + half]);
     });
   }
-  template <class Put> static TL_INLINE void words(ByteRows rows, Put put) {
-    put_nibbles(rows.from(1), [&](int word, W indices) { put(word, w_lookup(fp4_values, indices)); });
+  template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {
+    W words[8];
+    lookup_words(fp4_values, rows.from(1), words);
+    each(0, words);
   }
   static TL_INLINE void scales(const uint8_t *p, int count, Scales &s) {
     uint64_t exponents = 0;

@@ -176,13 +176,13 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
   }
 };
 
-template <class Format> concept PutsWords = requires(ByteRows rows) { Format::words(rows, [](int, W) {}); };
+template <class Format> concept HasRuns = requires(ByteRows rows) { Format::runs(rows, [](int, const W *) {}); };
 
 /** Weights of a block format times activations in 8 bits. */
 template <class Format> struct QuantizedPanel {
   static constexpr int panels = BYTE_PANELS, columns = BYTE_WORDS * 4;
   /** Steps through a panel, at each of which something may be asked for, and through its rows when it is unpacked. */
-  static constexpr int steps = columns / 32, unpack_steps = PutsWords<Format> ? columns / Format::length : FW;
+  static constexpr int steps = columns / 32, unpack_steps = HasRuns<Format> ? columns / Format::length : FW;
   static constexpr bool halves = Format::halves;
   /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
   static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
@@ -194,7 +194,7 @@ template <class Format> struct QuantizedPanel {
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const ByteRows rows = rows_of(w, place, panel);
-    if constexpr (PutsWords<Format>) unpack_words(rows, place, panel, ahead);
+    if constexpr (HasRuns<Format>) unpack_words(rows, place, panel, ahead);
     else unpack_rows(rows, place, panel, ahead);
     unpack_scales(rows, place.to - place.from, panel);
   }
@@ -240,9 +240,10 @@ private:
     const int blocks = (place.to - place.from) / Format::length;
     for (int block = 0; block < blocks; block++) {
       ahead.fetch();
-      uint8_t *to = panel.words + size_t(block) * Format::length * FW;
-      Format::words(rows.from(size_t(block) * Format::bytes), [&](int word, W bytes) {
-        w_store(to + size_t(word) * FW * 4, added != 0 ? w_add(bytes, added) : bytes);
+      Format::runs(rows.from(size_t(block) * Format::bytes), [&](int run, const W *words) {
+        uint8_t *to = panel.words + (size_t(block) * Format::length + 32 * run) * FW;
+        TL_UNROLL
+        for (int i = 0; i < 8; i++) w_store(to + i * FW * 4, added != 0 ? w_add(words[i], added) : words[i]);
       });
     }
     shared = ahead;

@@ -23,26 +23,31 @@ void by_format(const Weight &w, int begin, int end, const Activations &a, int co
 }
 
 template <class Format>
-void by_format(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &output, uint8_t *memory) {
-  if constexpr (InRuns<Format>)
-    if (count <= RUN_TOKENS) {
+void by_tiles(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &output, uint8_t *memory) {
+#if defined(TL_RUNS)
+  if constexpr (HasRuns<Format>)
+    if (count <= Runs<Format>::most_tokens) {
       const int whole = begin + (end - begin) / FW * FW;
       by_runs<Format>(w, begin, whole, x, count, output, memory);
       begin = whole;
     }
+#endif
   by_panels<QuantizedPanel<Format>>(w, begin, end, x, count, output, memory);
 }
 
 } // namespace
 
-bool multiplies_runs(Type type) {
+bool multiplies_runs([[maybe_unused]] Type type) {
+#if defined(TL_RUNS)
   switch (type) {
-#define TL_RUNS(name) \
-  case Type::name: return InRuns<name>;
-    TL_FOR_EACH_DOT(TL_RUNS)
-#undef TL_RUNS
-  default: return false;
+#define TL_HAS_RUNS(name) \
+  case Type::name: return HasRuns<name>;
+    TL_FOR_EACH_DOT(TL_HAS_RUNS)
+#undef TL_HAS_RUNS
+  default: break;
   }
+#endif
+  return false;
 }
 
 bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o) {
@@ -58,7 +63,7 @@ bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a
 bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
 #define TL_PANELS(name) \
-  case Type::name: by_format<name>(w, begin, end, x, count, o, memory); return true;
+  case Type::name: by_tiles<name>(w, begin, end, x, count, o, memory); return true;
     TL_FOR_EACH_DOT(TL_PANELS)
 #undef TL_PANELS
   default: return false;

@@ -12,14 +12,15 @@
 #include "simd_portable.h"
 #endif
 
-/** Loops over registers: unless they are gone, so are the registers. TL_INLINE is for functions that keep theirs. */
+/** Loops over registers: unless they are gone, so are the registers. TL_INLINE is for functions that keep theirs, TL_ALWAYS_INLINE for lambdas. */
 #if defined(__GNUC__) && (defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD))
 #define TL_UNROLL _Pragma("GCC unroll 16")
-#define TL_INLINE inline __attribute__((always_inline))
+#define TL_ALWAYS_INLINE __attribute__((always_inline))
 #else
 #define TL_UNROLL
-#define TL_INLINE inline
+#define TL_ALWAYS_INLINE
 #endif
+#define TL_INLINE inline TL_ALWAYS_INLINE
 
 namespace tl {
 
