@@ -9,7 +9,7 @@ namespace {
 /** Positions that are worth a thread of their own. */
 constexpr int MIN_SPLIT = 128;
 
-/** Tokens of a sequence in a step from which on integers are used: the number alone decides, not the company. */
+/** Tokens of a sequence in a step from which on integers are used, and tokens of a repeatable step: it holds none that would have them in floats alone. */
 constexpr int SHORTS_TOKENS = 9;
 /** Queries of an item in integers for which it pays to round keys and values. */
 constexpr int SHORTS_QUERIES = 32;
@@ -22,6 +22,8 @@ constexpr int LEAST_ITEMS = 4;
 struct Stretch {
   int first, count, together, columns;
   bool shorts;
+  /** Positions of a single token are split as if it were alone, for numbers that do not depend on the step. */
+  bool alone;
 
   int groups() const { return (count + together - 1) / together; }
   int items() const { return groups() * columns; }
@@ -35,56 +37,74 @@ int end_of_run(const Batch &batch, int first) {
 }
 
 std::vector<Stretch> stretches_of(const Op &op, const Context &context, const Cache &cache, int threads) {
-  const int shared = op.heads / cache.kv_heads, passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES;
+  const Batch &batch = context.batch;
+  const int tokens = batch.token_count(), shared = op.heads / cache.kv_heads, passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES;
+  const bool alone = batch.repeatable && tokens < SHORTS_TOKENS, many = batch.repeatable && !alone;
   std::vector<Stretch> stretches;
-  for (int first = 0, end; first < context.batch.token_count(); first = end) {
-    end = end_of_run(context.batch, first);
+  for (int first = 0, end; first < tokens; first = end) {
+    end = end_of_run(batch, first);
     const int count = end - first;
-    if (takes_shorts(context, cache) && count >= SHORTS_TOKENS) {
+    if (takes_shorts(context, cache) && (many || count >= SHORTS_TOKENS)) {
       const int least = (SHORTS_QUERIES + shared - 1) / shared, most = SHORTS_SUMS / (cache.value_dim * shared);
       const int together = std::max(least, std::min(most, count * cache.kv_heads / (LEAST_ITEMS * threads)));
-      stretches.push_back({first, count, together, cache.kv_heads, true});
+      stretches.push_back({first, count, together, cache.kv_heads, true, false});
       continue;
     }
-    if (stretches.empty() || stretches.back().shorts) stretches.push_back({first, 0, std::max(1, MAX_QUERIES / shared), cache.kv_heads * passes, false});
+    if (stretches.empty() || stretches.back().shorts)
+      stretches.push_back({first, 0, alone ? 1 : std::max(1, MAX_QUERIES / shared), cache.kv_heads * passes, false, alone});
     stretches.back().count += count;
   }
   return stretches;
 }
 
 /** Pieces of a context, so that every thread has work. */
-int split_count(const std::vector<Stretch> &stretches, int positions, int threads) {
-  int items = 0;
-  for (auto &stretch : stretches) {
-    if (stretch.shorts) return 1;
-    items += stretch.items();
-  }
+int split_count(int items, int positions, int threads) {
   if (items >= threads) return 1;
   const int useful = (positions + MIN_SPLIT - 1) / MIN_SPLIT;
   return std::max(1, std::min(useful, (threads + items - 1) / items));
 }
 
+/** Positions that tokens [first, end) see, at most. */
+int longest_seen(const Context &context, const Cache &cache, int first, int end) {
+  int longest = 0;
+  for (int t = first; t < end; t++) longest = std::max(longest, context.batch.positions[t] + 1 - first_seen(context, cache, t));
+  return longest;
+}
+
+/** Splits of all items, or of the one among them that has most; beside items in integers, which are many, there are none. */
+int splits_of(const Context &context, const Cache &cache, const std::vector<Stretch> &stretches, int threads) {
+  const Stretch &all = stretches[0];
+  if (stretches.size() > 1 || all.shorts) return 1;
+  return split_count(all.alone ? all.columns : all.items(), longest_seen(context, cache, all.first, all.first + all.count), threads);
+}
+
 /** Item `index` of a stretch, `split` of its positions' parts. */
-void attend(const Op &op, const Context &context, const Cache &cache, const Stretch &stretch, int index, int split, const Partials &partials) {
+void attend(const Op &op, const Context &context, const Cache &cache, const Stretch &stretch, int index, int split, int threads, const Partials &partials) {
   const int shared = op.heads / cache.kv_heads, passes = stretch.columns / cache.kv_heads;
   // The last tokens see most: they go first.
   const int first = stretch.first + (stretch.groups() - 1 - index / stretch.columns) * stretch.together;
   const int last = std::min(stretch.first + stretch.count, first + stretch.together), kv_head = index % stretch.columns / passes;
   if (stretch.shorts) return attend_shorts(op, context, cache, {first, last - first, kv_head * shared, shared, kv_head}, partials);
   const int h = index % passes * MAX_QUERIES, heads = std::min(MAX_QUERIES, shared - h);
+  const int splits = stretch.alone ? split_count(stretch.columns, longest_seen(context, cache, first, last), threads) : partials.splits;
   const int step = end_of_run(context.batch, first) >= last ? last - first : 1;
   for (int token = first; token < last; token += step) {
+    const Queries which{token, step, kv_head * shared + h, heads, kv_head};
+    if (split >= splits) {
+      for (int i = 0; i < which.size(); i++) partials.state(which.token_of(i), which.head_of(i), split) = {-INFINITY, 0};
+      continue;
+    }
     // Whole tiles, so that no tile is read by two threads.
     const int begin = first_seen(context, cache, token) / KEY_TILE, tiles = context.batch.positions[token + step - 1] / KEY_TILE + 1 - begin;
-    attend_floats(op, context, cache, {token, step, kv_head * shared + h, heads, kv_head}, begin + tiles * split / partials.splits,
-                  begin + tiles * (split + 1) / partials.splits, partials, split);
+    attend_floats(op, context, cache, which, begin + tiles * split / splits, begin + tiles * (split + 1) / splits, partials, split);
   }
 }
 
 } // namespace
 
 size_t attention_scratch(const Op &op, const std::vector<Cache> &caches, int max_tokens, int threads) {
-  const size_t items = size_t(std::max(max_tokens, threads)) * op.heads + size_t(threads) * op.heads;
+  // Of a split there are fewer than threads for each item, and one more; an item has up to MAX_QUERIES queries, and is of all tokens or, of few, of one.
+  const size_t items = size_t(max_tokens) * op.heads + size_t(MAX_QUERIES) * threads * std::min(max_tokens, SHORTS_TOKENS - 1);
   return items * (sizeof(Partial) + sizeof(float) * caches[op.cache].value_dim);
 }
 
@@ -92,17 +112,15 @@ void attention(const Op &op, const Context &context, const Team &team) {
   const Cache &cache = context.caches[op.cache];
   const int tokens = context.batch.token_count();
   const std::vector<Stretch> stretches = stretches_of(op, context, cache, team.size);
-  int longest = 0;
-  for (int t = 0; t < tokens; t++) longest = std::max(longest, context.batch.positions[t] + 1);
-  if (cache.window) longest = std::min(longest, cache.window);
-  const int splits = split_count(stretches, longest, team.size);
+  if (stretches.empty()) return;
+  const int splits = splits_of(context, cache, stretches, team.size);
   const Partials partials(op, cache, tokens, splits, context.scratch);
 
   int item = context.counters[0].take(1), before = 0;
   for (auto &stretch : stretches) {
     const int end = before + stretch.items() * splits;
     for (; item < end && !context.stop.load(std::memory_order_relaxed); item = context.counters[0].take(1))
-      attend(op, context, cache, stretch, (item - before) / splits, (item - before) % splits, partials);
+      attend(op, context, cache, stretch, (item - before) / splits, (item - before) % splits, team.size, partials);
     before = end;
   }
   team.barrier();

@@ -55,7 +55,7 @@ void attend_floats(const Op &op, const Context &context, const Cache &cache, con
                    int split);
 
 #if defined(TL_SHORTS)
-/** Whether `attend_shorts` has kernels for the cache's shape, and rounds no more than what is stored there. */
+/** Whether `attend_shorts` has kernels for the cache's shape, and what is stored there is rounded about as much. */
 inline bool takes_shorts(const Context &context, const Cache &cache) {
   return context.kv == KvType::f16 && cache.key_dim % FW == 0 && cache.value_dim % FW == 0;
 }

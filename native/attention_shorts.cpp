@@ -1,5 +1,5 @@
 // Attention in numbers of 16 bits, for many queries: products of integers, two at a time, take half of the time that floats take. Queries,
-// keys, values and weights are rounded as finely as sums in 32 bits allow, which is finer than the halves that the cache holds. Each
+// keys, values and weights are rounded as finely as sums in 32 bits allow, which is about as finely as the cache's halves are. Each
 // position and each query is rounded by itself and pieces of the cache begin at fixed positions, so that no query's result depends on
 // which others go with it. Softmax: arXiv:1805.02867.
 #include "attention.h"

@@ -30,7 +30,7 @@ struct Activations {
   uint16_t *rounded;
   QuantizedRow *rows;
   /** Whether they are in tiles as well, for panels. */
-  bool packed;
+  bool packed = false;
   Tiles tiles;
 
   /** Bytes of a row's forms, tiles included. */

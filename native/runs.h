@@ -93,8 +93,7 @@ void by_runs(const Weight &w, int begin, int end, const Tiles &x, int count, con
     if (place.from == 0) std::fill_n(sums, FW * padded_tokens(count), 0.0f);
     const Ahead ahead(w, next_place<Runs<Format>>(place, w.rows, w.columns), (place.to - place.from) / 32);
     const int padded = padded_tokens(count);
-    if (padded == 4) Runs<Format>::template add<4, 0>(w, place, panel, x, sums, ahead);
-    else if (padded == 8) Runs<Format>::template add<8, 0>(w, place, panel, x, sums, ahead);
+    if (padded == 8) Runs<Format>::template add<8, 0>(w, place, panel, x, sums, ahead);
     else if constexpr (Runs<Format>::most_tokens > 8) {
       if (padded == 12) Runs<Format>::template add<8, 4>(w, place, panel, x, sums, ahead);
       else Runs<Format>::template add<8, 8>(w, place, panel, x, sums, ahead);

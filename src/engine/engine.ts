@@ -48,7 +48,7 @@ type FeedKind = 'any' | 'few' | 'many'
 export class Engine {
   readonly maxSeqLen: number
   readonly vocabulary: number
-  /** Tokens of a feed that have the very logits that they have one by one: see `Backend.fewTokens`. */
+  /** Tokens of a feed that have the very logits that they have one by one, in steps of its own: see `Backend.fewTokens`. */
   readonly exactTokens: number
   readonly #program: Program
   readonly #limits: Limits

@@ -5,7 +5,7 @@ import { compiledOf, hashOf, levelFor } from '../../src/ffi/sources.ts'
 
 const sources = new Map([
   ['a.cpp', '#include <vector>\n#include "plain.h"\n'],
-  ['attention.cpp', '#include "vector.h"\n'],
+  ['attention_floats.cpp', '#include "vector.h"\n'],
   ['named.cpp', 'const char *level = TORCHLESS_LEVEL;\n'],
   ['plain.h', '#include "a.h"\n#include "plain.h"\n'],
   ['rounded.cpp', '# include "plain.h"\n#include "vector.h"\n#if defined(__AVX512BF16__)\n#endif\n'],
@@ -24,8 +24,8 @@ test('what asks for nothing is compiled once for all levels', () => {
 })
 
 test('a source is compiled for the levels whose extensions it or a header of it asks for', () => {
-  expect(levelsFor('attention.cpp', 'x64')).toEqual(['portable', 'avx2', 'avx512', 'avx512'])
-  expect(levelsFor('attention.cpp', 'arm64')).toEqual(['portable', 'neon', 'neon'])
+  expect(levelsFor('attention_floats.cpp', 'x64')).toEqual(['portable', 'avx2', 'avx512', 'avx512'])
+  expect(levelsFor('attention_floats.cpp', 'arm64')).toEqual(['portable', 'neon', 'neon'])
   expect(levelsFor('rounded.cpp', 'x64')).toEqual(['portable', 'avx2', 'avx512', 'avx512bf16'])
 })
 
@@ -34,7 +34,7 @@ test('what names its level is compiled for each', () => {
 })
 
 test('what takes longest to compile comes first', () => {
-  expect(compiledOf(sources)).toEqual(['attention.cpp', 'a.cpp', 'named.cpp', 'rounded.cpp'])
+  expect(compiledOf(sources)).toEqual(['attention_floats.cpp', 'a.cpp', 'named.cpp', 'rounded.cpp'])
 })
 
 test('the hash changes with names and with texts', () => {

@@ -43,9 +43,10 @@ function writeCase(numbers: number[], weights: Bytes, c: ConformanceCase, roundi
   const width = columns(program.logits)
   numbers.push(name.length, ...name, strict ?? loose, width, list.length, ...list, c.steps.length)
   for (const [i, { batch }] of c.steps.entries()) {
-    const { tokens, positions, sequence, slots, lengths, tables, rows, copies } = batch
+    const { tokens, positions, sequence, slots, lengths, tables, rows, copies, repeatable = true } = batch
     for (const input of [tokens, positions, sequence, slots, lengths, tables, rows, copies])
       numbers.push(input.length, ...input)
+    numbers.push(Number(repeatable))
     // A token whose history is not whole has no answer.
     numbers.push(...expected[i]!)
     const step = { T: tokens.length, R: rows.length }

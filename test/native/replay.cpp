@@ -23,6 +23,7 @@ struct Step {
   std::vector<double> expected;
   /** Words [start, end) that must keep the pattern. */
   std::vector<std::pair<size_t, size_t>> zones;
+  int32_t repeatable = 1;
 
   int tokens() const { return int(inputs[0].size()); }
   int rows() const { return int(inputs[6].size()); }
@@ -91,6 +92,7 @@ Case read_case(File &file, double fake_base, const uint8_t *base) {
   for (auto &step : c.steps) {
     for (auto &input : step.inputs)
       for (size_t n = file.count(); n > 0; n--) input.push_back(int32_t(file.next()));
+    step.repeatable = int(file.next());
     for (int n = step.rows() * c.width; n > 0; n--) step.expected.push_back(file.next());
     for (size_t n = file.count(); n > 0; n--) {
       const size_t start = file.count(), end = file.count();
@@ -119,7 +121,7 @@ struct Replay {
   void set(const Step &step, bool with_copies) {
     const auto &in = step.inputs;
     tl_set_batch(executable, in[0].data(), in[1].data(), in[2].data(), in[3].data(), in[4].data(), in[5].data(), in[6].data(),
-                 in[7].data(), step.tokens(), step.rows(), with_copies ? int(in[7].size()) / 3 : 0);
+                 in[7].data(), step.tokens(), step.rows(), with_copies ? int(in[7].size()) / 3 : 0, step.repeatable);
   }
 
   std::vector<float> whole_rows(const Step &step) {

@@ -228,6 +228,19 @@ test('few tokens of a step each have the very logits that they have alone', asyn
   await own.dispose()
 })
 
+test('few tokens behind a long context have the very logits that they have alone, with more threads than heads', async () => {
+  const { fewTokens = 0 } = await cpuBackend()
+  const own = await loadModel(paths.Q8_0, { backend: 'cpu', threads: 7 })
+  const base = own.session()
+  await base.feed(Array.from({ length: 200 }, (_, i) => (i * 37) % 300))
+  const [together, oneByOne] = [base.fork(), base.fork()]
+  const { values } = await together.feed(ids.slice(0, fewTokens), { rows: 'all' })
+  const alone: number[] = []
+  for (const id of ids.slice(0, fewTokens)) alone.push(...(await oneByOne.feed([id])).values)
+  expect(values).toEqual(Float32Array.from(alone))
+  await own.dispose()
+})
+
 test.each(['head-size', 'Q8_0', 'Q4_0', 'Q4_1'] as const)(
   'a token of a long feed has the same logits however many threads there are and with whom it is computed (%s)',
   async name => {
