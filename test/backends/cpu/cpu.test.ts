@@ -241,6 +241,21 @@ test('few tokens behind a long context have the very logits that they have alone
   await own.dispose()
 })
 
+test('of a repeatable model, feeds of more tokens have the very logits that they have alone, however they are cut', async () => {
+  const own = await loadModel(paths['head-size'], { backend: 'cpu', threads: 2, repeatable: true })
+  const feeds = Array.from({ length: 9 }, (_, i) => ids.slice(i, i + 12))
+  const logitsOf = async (feed: readonly number[]) => {
+    const session = own.session()
+    const { values } = await session.feed(feed, { rows: 'all' })
+    session.dispose()
+    return values
+  }
+  const alone: Float32Array[] = []
+  for (const feed of feeds) alone.push(await logitsOf(feed))
+  expect(await Promise.all(feeds.map(logitsOf))).toEqual(alone)
+  await own.dispose()
+})
+
 test.each(['head-size', 'Q8_0', 'Q4_0', 'Q4_1'] as const)(
   'a token of a long feed has the same logits however many threads there are and with whom it is computed (%s)',
   async name => {
