@@ -38,20 +38,21 @@ int end_of_run(const Batch &batch, int first) {
 
 std::vector<Stretch> stretches_of(const Op &op, const Context &context, const Cache &cache, int threads) {
   const Batch &batch = context.batch;
-  const int tokens = batch.token_count(), shared = op.heads / cache.kv_heads, passes = (shared + MAX_QUERIES - 1) / MAX_QUERIES;
-  const bool alone = batch.repeatable && tokens < SHORTS_TOKENS, many = batch.repeatable && !alone;
+  const int tokens = batch.token_count(), shared = op.heads / cache.kv_heads, columns = cache.kv_heads * ((shared + MAX_QUERIES - 1) / MAX_QUERIES);
+  // Few tokens go together where neither splits nor the places where a window begins depend on it.
+  const bool few = tokens < SHORTS_TOKENS, alone = few && batch.repeatable && (columns < threads || cache.window);
   std::vector<Stretch> stretches;
   for (int first = 0, end; first < tokens; first = end) {
     end = end_of_run(batch, first);
     const int count = end - first;
-    if (takes_shorts(context, cache) && (many || count >= SHORTS_TOKENS)) {
+    if (takes_shorts(context, cache) && (count >= SHORTS_TOKENS || (batch.repeatable && !few))) {
       const int least = (SHORTS_QUERIES + shared - 1) / shared, most = SHORTS_SUMS / (cache.value_dim * shared);
       const int together = std::max(least, std::min(most, count * cache.kv_heads / (LEAST_ITEMS * threads)));
       stretches.push_back({first, count, together, cache.kv_heads, true, false});
       continue;
     }
     if (stretches.empty() || stretches.back().shorts)
-      stretches.push_back({first, 0, alone ? 1 : std::max(1, MAX_QUERIES / shared), cache.kv_heads * passes, false, alone});
+      stretches.push_back({first, 0, alone ? 1 : std::max(1, MAX_QUERIES / shared), columns, false, alone});
     stretches.back().count += count;
   }
   return stretches;
