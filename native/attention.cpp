@@ -9,7 +9,7 @@ namespace {
 /** Positions that are worth a thread of their own. */
 constexpr int MIN_SPLIT = 128;
 
-/** Tokens of a sequence in a step from which on integers are used, and tokens of a repeatable step: it holds none that would have them in floats alone. */
+/** Tokens of a sequence in a step from which on integers are used; or of a repeatable step, whose feeds would all have as many alone. */
 constexpr int SHORTS_TOKENS = 9;
 /** Queries of an item in integers for which it pays to round keys and values. */
 constexpr int SHORTS_QUERIES = 32;
