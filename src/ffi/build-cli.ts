@@ -5,13 +5,19 @@ import { parseArgs } from 'node:util'
 import { InvalidOptionError } from '../errors.ts'
 import { type BuildResult, buildNative } from './build.ts'
 import { levelsOf, PORTABLE } from './levels.ts'
+import { buildRunnable } from './library.ts'
 import { nativeBuilds, nativeSources, platformName } from './paths.ts'
+
+const RUNNABLE = 'runnable'
 
 const { values } = parseArgs({
   options: {
     /** Folder for the libraries. */
     out: { type: 'string' },
-    /** Levels to build, such as avx2 or avx2,avx512; the portable one, which any other needs to be found, comes with them. Default: all. */
+    /**
+     * Levels to build, such as avx2 or avx2,avx512; the portable one, which any other needs to be found, comes with them. `runnable`: those
+     * that this processor can run. Default: all.
+     */
     levels: { type: 'string' },
     /** x64 or arm64, with a cross compiler in CXX. */
     arch: { type: 'string' },
@@ -22,13 +28,21 @@ const { values } = parseArgs({
 })
 
 try {
-  const result = await buildNative({
+  const options = {
     sources: nativeSources,
     output: values.out ?? join(nativeBuilds, platformName(values.arch)),
-    levels: values.levels === undefined ? undefined : levelsNamed(values.levels.split(',')),
-    arch: values.arch,
     flags: values.flag,
-  })
+  }
+  if (values.levels === RUNNABLE && values.arch !== undefined)
+    throw new InvalidOptionError(`--arch: expected none with --levels ${RUNNABLE}, found ${values.arch}`)
+  const result =
+    values.levels === RUNNABLE
+      ? await buildRunnable(options)
+      : await buildNative({
+          ...options,
+          levels: values.levels === undefined ? undefined : levelsNamed(values.levels.split(',')),
+          arch: values.arch,
+        })
   const failed = result.levels.filter(({ state }) => state === 'failed')
   if (values.strict) for (const { output } of failed) console.error(output)
   console.log(`native: ${summary(result)}`)
@@ -42,7 +56,9 @@ function levelsNamed(names: readonly string[]): string[] {
   const known = levelsOf(values.arch).map(({ name }) => name)
   const unknown = names.find(name => !known.includes(name))
   if (unknown !== undefined)
-    throw new InvalidOptionError(`--levels: expected some of ${known.join(', ')}, found ${unknown}`)
+    throw new InvalidOptionError(
+      `--levels: expected ${RUNNABLE} or some of ${known.join(', ')}, found ${unknown}`,
+    )
   return [PORTABLE, ...names]
 }
 

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BackendUnavailableError, InvalidOptionError } from '../errors.ts'
-import { buildNative, builtLevels } from './build.ts'
+import { type BuildOptions, type BuildResult, buildNative, builtLevels } from './build.ts'
 import { levelsOf, PORTABLE } from './levels.ts'
 import { type Library, openLibrary } from './native.ts'
 import { cacheFolder, nativeBuilds, nativeSources, packageFolder, platformName } from './paths.ts'
@@ -65,8 +65,7 @@ export async function openNativeLibrary(
 
   const shelf = await findShelf(places, options)
   const portable = await openLibrary(await shelf.need(PORTABLE))
-  const supports = portable.func('tl_supports_level', 'i32', ['text'])
-  const runnable = known.filter(name => supports(name) === 1)
+  const runnable = runnableLevels(portable)
   if (forced !== undefined && !runnable.includes(forced))
     throw new InvalidOptionError(
       `TORCHLESS_CPU: this processor cannot run ${forced}, only ${runnable.join(', ')}`,
@@ -89,6 +88,28 @@ export async function openNativeLibrary(
     if (path !== undefined) return open(level, path)
   }
   return open(PORTABLE, portable.path)
+}
+
+/** Levels that this processor can run, worst first, as a library of any level tells. */
+function runnableLevels(library: Library): string[] {
+  const supports = library.func('tl_supports_level', 'i32', ['text'])
+  return levelsOf()
+    .map(({ name }) => name)
+    .filter(name => supports(name) === 1)
+}
+
+/** {@link buildNative} for those levels that this processor can run: the portable one comes first, since it tells which they are. */
+export async function buildRunnable(options: Omit<BuildOptions, 'levels' | 'arch'>): Promise<BuildResult> {
+  const portable = await buildNative({ ...options, levels: [PORTABLE] })
+  const path = portable.levels[0]?.path
+  if (path === undefined) return portable
+  const levels = runnableLevels(await openLibrary(path)).filter(level => level !== PORTABLE)
+  const others = await buildNative({ ...options, levels })
+  return {
+    ...others,
+    levels: [...portable.levels, ...others.levels],
+    seconds: portable.seconds + others.seconds,
+  }
 }
 
 /** Libraries of one origin: levels of different ones are never mixed. */

@@ -131,7 +131,7 @@ describe('a build', () => {
     ]
     await expect(promisify(execFile)(process.execPath, args, { cwd: packageFolder })).rejects.toMatchObject({
       code: 1,
-      stdout: `native: not built: --levels: expected some of ${all.join(', ')}, found sse9\n`,
+      stdout: `native: not built: --levels: expected runnable or some of ${all.join(', ')}, found sse9\n`,
     })
   })
 

@@ -3,9 +3,9 @@ import { appendFile, cp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackendUnavailableError, InvalidOptionError } from '../../src/errors.ts'
-import { buildNative } from '../../src/ffi/build.ts'
+import { type BuildResult, buildNative } from '../../src/ffi/build.ts'
 import { levelsOf } from '../../src/ffi/levels.ts'
-import { openNativeLibrary } from '../../src/ffi/library.ts'
+import { buildRunnable, openNativeLibrary } from '../../src/ffi/library.ts'
 import { openLibrary } from '../../src/ffi/native.ts'
 import { type TestPlaces, testPlaces, withoutCompiler } from './places.ts'
 
@@ -31,10 +31,39 @@ async function quickPlaces(supports: string): Promise<TestPlaces> {
   await writeFile(
     join(quick.sources, 'detect.cpp'),
     `#include "os.h"
+     #include <cstring>
      int32_t tl_supports_level(const char *name) { return ${supports}; }`,
   )
   return quick
 }
+
+describe('a build for this processor', () => {
+  const states = ({ levels }: BuildResult) => levels.map(({ level, state }) => `${level} ${state}`)
+
+  test('has the levels that it runs and no others, once', async () => {
+    const runs = all.slice(0, 2)
+    const quick = await quickPlaces(runs.map(level => `std::strcmp(name, "${level}") == 0`).join(' || '))
+    const { sources, builds: output, env } = quick
+    const build = () => buildRunnable({ sources, output, env })
+    expect(states(await build())).toEqual(runs.map(level => `${level} built`))
+    expect(states(await build())).toEqual(runs.map(level => `${level} current`))
+    expect((await readdir(output)).length).toBe(runs.length)
+    await quick.remove()
+  })
+
+  test('is only the portable one on the oldest', async () => {
+    const quick = await quickPlaces("name[0] == 'p'")
+    const { sources, builds: output, env } = quick
+    expect(states(await buildRunnable({ sources, output, env }))).toEqual(['portable built'])
+    await quick.remove()
+  })
+
+  test('without a compiler says which were looked for', async () => {
+    const { sources, builds: output } = places
+    const result = await buildRunnable({ sources, output, env: withoutCompiler(places) })
+    expect(result).toMatchObject({ compiler: undefined, tried: ['c++', 'g++', 'clang++'], levels: [] })
+  })
+})
 
 describe('the level', () => {
   test('is the best that the processor runs', async () => {
