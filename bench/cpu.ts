@@ -13,7 +13,7 @@ import { type Machine, machine } from './cpu/machine.ts'
 import { type Contestants, race } from './cpu/race.ts'
 import { Remote } from './cpu/remote.ts'
 import { type Cost, type Result, resultOf } from './cpu/result.ts'
-import { type Row, rows } from './cpu/rows.ts'
+import { type Row, rows, shortened } from './cpu/rows.ts'
 import { startContestants } from './cpu/start.ts'
 import { report } from './cpu/table.ts'
 import { Torchless } from './cpu/torchless.ts'
@@ -28,18 +28,25 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(values.rounds ?? (values.quick ? 5 : 7))
+const { quick } = values
+const rounds = Number(values.rounds ?? (quick ? 5 : 7))
 if (!Number.isInteger(rounds) || rounds < 1)
   throw new Error(`--rounds: expected a whole number from 1, found ${values.rounds}`)
+/** Pairs of each row, however long they take. */
+const least = quick ? Math.min(3, rounds) : rounds
+/** For all rows; what one leaves of its share is for those after it. */
+const seconds = quick ? 160 : 1100
 const only = new RegExp(values.only)
-const chosen = rows.filter(({ name, quick }) => only.test(name) && (!values.quick || quick))
+const chosen = rows
+  .filter(row => only.test(row.name) && (!quick || row.quick))
+  .map(row => (quick ? shortened(row) : row))
 if (chosen.length === 0)
   throw new Error(`expected one of ${rows.map(row => row.name).join(', ')}, found ${only}`)
 
 installPeers()
 const here = await machine()
 const results = await measure(chosen, here)
-results.sort((a, b) => rows.indexOf(a.row) - rows.indexOf(b.row))
+results.sort((a, b) => chosen.indexOf(a.row) - chosen.indexOf(b.row))
 const heading = {
   date: new Date().toISOString(),
   processor: here.processor,
@@ -53,6 +60,7 @@ console.log(values.json ? JSON.stringify({ ...heading, results }) : report(headi
 /** Rows that can share loaded engines follow each other; each tells its ratio as soon as it is known. */
 async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]> {
   const results: Result[] = []
+  const start = performance.now()
   const groups = new Map<string, Row[]>()
   for (const row of wanted) {
     const key = [row.shape, row.type, row.level, row.kind === 'start', row.repack].join()
@@ -62,7 +70,9 @@ async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]>
     const { contestants, cost } = await load(group, here.threads)
     // The longest past first: shorter ones are the beginning of it.
     for (const row of group.toSorted((a, b) => b.depth - a.depth)) {
-      const result = resultOf(row, await race(contestants, row, rounds, here), rounds, cost)
+      const until = start + (1000 * seconds * (results.length + 1)) / wanted.length
+      const pairs = await race(contestants, row, { rounds, least, until }, here)
+      const result = resultOf(row, pairs, least, cost)
       results.push(result)
       const { ratio, met } = result
       console.error(`${row.name}: ${ratio.median.toFixed(2)}${met ? '' : ', goal not met'}`)

@@ -13,14 +13,23 @@ export interface Contestants {
   readonly llama: Contestant
 }
 
+export interface Effort {
+  /** Calm pairs that are wanted. */
+  readonly rounds: number
+  /** Pairs that are run however long they take. */
+  readonly least: number
+  /** When no further pair is begun, as `performance.now()` tells the time. */
+  readonly until: number
+}
+
 /**
  * Pairs of runs, each between two probes of the machine; who begins changes. Goes on until `rounds` pairs were calm,
- * and gives up after half as many more, as some machines never are.
+ * and gives up after half as many more, as some machines never are, or when the time is over.
  */
 export async function race(
   { torchless, llama }: Contestants,
   work: Work,
-  rounds: number,
+  { rounds, least, until }: Effort,
   machine: Machine,
 ): Promise<Pair[]> {
   for (const contestant of [torchless, llama]) {
@@ -29,8 +38,9 @@ export async function race(
   }
   const pairs: Pair[] = []
   const most = Math.ceil(1.5 * rounds)
+  const enough = (calm: number) => calm >= rounds || pairs.length >= most || performance.now() >= until
   let before = await machine.probe()
-  for (let calm = 0; calm < rounds && pairs.length < most; ) {
+  for (let calm = 0; pairs.length < least || !enough(calm); ) {
     const times = new Map<Contestant, number>()
     const order = pairs.length % 2 === 0 ? [torchless, llama] : [llama, torchless]
     for (const contestant of order) {
