@@ -1,7 +1,7 @@
 // Block formats with a hand-written dot product: each unpacks up to 256 weights of a row, eight runs of 32, to bytes and scales.
 // Bytes lie in pairs of runs, or, where a format is `split`, the first halves of four runs before their second halves.
 // For panels they unpack a block of FW rows: each(run, words) gets eight words, of four weights of each row, for each run of 32.
-// weight = d · (q - offset) + m, with d and m for every 32 weights, or for every 16 where the format has it so (`halves`).
+// weight = d · (q - offset) + m with |q| <= `greatest`, with d and m for every 32 weights, or for every 16 where the format has it so (`halves`).
 #pragma once
 #include "decode.gen.h"
 #include "simd.h"
@@ -97,7 +97,7 @@ TL_INLINE void add_fifth_bits(const uint8_t *a, const uint8_t *b, const uint8_t 
 
 struct Q8_0 {
   static constexpr int bytes = 34, length = 32;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 127, offset = 0;
   static constexpr bool split = false, is_signed = true, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_pair<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b) { q[i] = b64_pair(a + 2, b + 2); });
@@ -114,7 +114,7 @@ struct Q8_0 {
 
 struct Q4_0 {
   static constexpr int bytes = 18, length = 32;
-  static constexpr int offset = 8;
+  static constexpr int greatest = 15, offset = 8;
   static constexpr bool split = true, is_signed = false, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
@@ -133,7 +133,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   static constexpr int bytes = 20, length = 32;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 15, offset = 0;
   static constexpr bool split = true, is_signed = false, has_min = true, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
@@ -153,7 +153,7 @@ struct Q4_1 {
 
 struct Q5_0 {
   static constexpr int bytes = 22, length = 32;
-  static constexpr int offset = 16;
+  static constexpr int greatest = 31, offset = 16;
   static constexpr bool split = true, is_signed = false, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
@@ -168,7 +168,7 @@ struct Q5_0 {
 
 struct Q5_1 {
   static constexpr int bytes = 24, length = 32;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 31, offset = 0;
   static constexpr bool split = true, is_signed = false, has_min = true, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
@@ -194,7 +194,7 @@ TL_INLINE void unpack_pairs(const uint8_t *p, B64 *q) {
 
 struct Q2_K {
   static constexpr int bytes = 84, length = 256;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 3, offset = 0;
   static constexpr bool split = false, is_signed = false, has_min = true, halves = true;
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     unpack_pairs(p + 16, q);
@@ -227,7 +227,7 @@ struct Q2_K {
 
 struct Q3_K {
   static constexpr int bytes = 110, length = 256;
-  static constexpr int offset = 4;
+  static constexpr int greatest = 7, offset = 4;
   static constexpr bool split = false, is_signed = false, has_min = false, halves = true;
   template <int i> static TL_INLINE void add_high(B64 high, B64 *q) {
     q[i] = b64_or(q[i], b64_shl<2>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
@@ -277,7 +277,7 @@ TL_INLINE void unpack_kscales(const uint8_t *p, Scales &s) {
 
 struct Q4_K {
   static constexpr int bytes = 144, length = 256;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 15, offset = 0;
   static constexpr bool split = false, is_signed = false, has_min = true, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_nibble_runs(p + 16 + 32 * i);
@@ -304,7 +304,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr int bytes = 176, length = 256;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 31, offset = 0;
   static constexpr bool split = false, is_signed = false, has_min = true, halves = false;
   template <int i> static TL_INLINE void unpack_pair(const uint8_t *p, B64 high, B64 *q) {
     q[i] = b64_or(b64_bits<0, 4>(b64_twice(p + 48 + 32 * i), 15), b64_shl<4>(b64_bits<2 * i, 2 * i + 1>(high, 1)));
@@ -339,7 +339,7 @@ struct Q5_K {
 
 struct Q6_K {
   static constexpr int bytes = 210, length = 256;
-  static constexpr int offset = 32;
+  static constexpr int greatest = 63, offset = 32;
   static constexpr bool split = false, is_signed = false, has_min = false, halves = true;
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int h = 0; h < 2; h++) {
@@ -389,7 +389,7 @@ inline uint64_t spread_pairs(uint16_t pairs) {
 
 struct IQ4_NL {
   static constexpr int bytes = 18, length = 32;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 127, offset = 0;
   static constexpr bool split = true, is_signed = true, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
@@ -409,7 +409,7 @@ struct IQ4_NL {
 
 struct IQ4_XS {
   static constexpr int bytes = 136, length = 256;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 127, offset = 0;
   static constexpr bool split = false, is_signed = true, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int, B64 *q) {
     for (int i = 0; i < 4; i++) q[i] = b64_lookup(iq4_values, b64_nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
@@ -429,7 +429,7 @@ struct IQ4_XS {
 
 struct MXFP4 {
   static constexpr int bytes = 17, length = 32;
-  static constexpr int offset = 0;
+  static constexpr int greatest = 12, offset = 0;
   static constexpr bool split = true, is_signed = true, has_min = false, halves = false;
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {

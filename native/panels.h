@@ -9,12 +9,16 @@
 
 namespace tl {
 
-/** Panels side by side that bytes are multiplied with at a time: where there are registers enough, an activation serves them all. */
-constexpr int BYTE_PANELS = FW == 16 ? 2 : 1;
+/** Panels side by side that bytes are multiplied with at a time, so that an activation that is loaded serves them all. */
+#if defined(__AVX2__)
+constexpr int BYTE_PANELS = 2;
+#else
+constexpr int BYTE_PANELS = 1;
+#endif
 /** Words of a row that are unpacked at a time: with FW rows they stay in the first-level cache. */
 constexpr int PANEL_WORDS = 256;
 /** The same of bytes, with the rows of several panels. */
-constexpr int BYTE_WORDS = PANEL_WORDS / BYTE_PANELS;
+constexpr int BYTE_WORDS = std::min(PANEL_WORDS, 4096 / (BYTE_PANELS * FW));
 /** Rows are given out in multiples of so many. */
 constexpr int PANEL_ROWS = BYTE_PANELS * FW;
 
@@ -86,9 +90,9 @@ template <bool split = false> inline void transpose_panel(Panel &panel, int word
     transpose_words<split ? 8 : 4>(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(split ? joined_word(word) : word) * FW, add);
 }
 
-/** Sums of products with bytes: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
-template <bool halves, bool starts, bool has_min, bool is_signed> struct ByteProducts {
-  static constexpr int run_length = halves ? 16 : 32;
+/** Sums of products with bytes up to `greatest`: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
+template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> struct ByteProducts {
+  static constexpr int run_words = halves ? 4 : 8;
 
   /**
    * Products of a run, beginning at word `word` of panels and of a tile that is `width` wide, with `tokens` of its tokens; w is the
@@ -96,24 +100,29 @@ template <bool halves, bool starts, bool has_min, bool is_signed> struct BytePro
    */
   template <int panels, int width, int tokens>
   static TL_INLINE void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
+    constexpr int some = std::min(run_words, n_words(greatest));
     TL_UNROLL
-    for (int t = 0; t < tokens; t++)
-      for (int p = 0; p < panels; p++) sums[p][t] = starts ? p_set(begin + t) : p_zero();
-    TL_UNROLL
-    for (int i = 0; i < run_length / 4; i++) {
-      const uint8_t *words = w + size_t(i) * FW * 4, *in = x + 4 * i * width;
-      if constexpr (panels == 1) {
-        TL_UNROLL
-        for (int t = 0; t < tokens; t++) sums[0][t] = p_dot<is_signed>(sums[0][t], words, (const int8_t *)in + 4 * t);
-      } else {
-        W some[panels];
-        for (int p = 0; p < panels; p++) some[p] = w_load(words + p * sizeof(Panel));
+    for (int first = 0; first < run_words; first += some) {
+      N n[panels][tokens];
+      TL_UNROLL
+      for (int t = 0; t < tokens; t++)
+        for (int p = 0; p < panels; p++) n[p][t] = n_zero();
+      if constexpr (starts)
+        for (int t = 0; t < tokens; t++)
+          for (int p = 0; p < panels; p++) n[p][t] = p_set(begin + t);
+      TL_UNROLL
+      for (int i = first; i < first + some; i++) {
+        W words[panels];
+        for (int p = 0; p < panels; p++) words[p] = w_load(w + size_t(i) * FW * 4 + p * sizeof(Panel));
         TL_UNROLL
         for (int t = 0; t < tokens; t++) {
-          const W four = w_spread(in + 4 * t);
-          for (int p = 0; p < panels; p++) sums[p][t] = n_add(sums[p][t], some[p], four);
+          const W four = w_spread(x + 4 * (i * width + t));
+          for (int p = 0; p < panels; p++) n[p][t] = n_add<is_signed>(n[p][t], words[p], four);
         }
       }
+      TL_UNROLL
+      for (int t = 0; t < tokens; t++)
+        for (int p = 0; p < panels; p++) sums[p][t] = first == 0 ? n_sum(n[p][t]) : p_add(sums[p][t], n_sum(n[p][t]));
     }
   }
 
@@ -187,7 +196,7 @@ template <class Format> struct QuantizedPanel {
   /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
   static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
   static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
-  using Products = ByteProducts<halves, starts, has_min, Format::is_signed && !starts>;
+  using Products = ByteProducts<Format::greatest, halves, starts, has_min, Format::is_signed && !starts>;
 
   static constexpr int group_runs = halves ? 16 : 8;
   static constexpr uint8_t added = starts ? 128 - Format::offset : 0;

@@ -33,7 +33,10 @@ void multiply_part(const Panel *panel, const PanelPlace &place, const Tiles &x, 
 }
 
 /** Of several panels, as many tokens at a time as there are registers for their sums. */
-template <class Kind> constexpr int tokens_at_once(int width) { return Kind::panels == 1 ? width : width % 6 == 0 ? 6 : 4; }
+template <class Kind> constexpr int tokens_at_once(int width) {
+  if (Kind::panels == 1) return width;
+  return FW == 8 ? 2 : width % 6 == 0 ? 6 : 4;
+}
 
 template <class Kind, int width>
 void multiply_tile(const Panel *panel, const PanelPlace &place, const Tiles &x, int token, float *sums, Ahead &ahead) {

@@ -305,17 +305,7 @@ using P = __m512i;
 constexpr bool PANEL_UNSIGNED = true;
 inline P p_zero() { return _mm512_setzero_si512(); }
 inline P p_set(const int32_t *value) { return _mm512_set1_epi32(*value); }
-/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; w unsigned. */
-template <bool> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
-#if defined(__GNUC__)
-  // Compilers load what the instruction can spread by itself.
-  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(_mm512_loadu_si512(w)), "m"(*(const int32_t *)x));
-  return acc;
-#endif
-  int32_t four;
-  std::memcpy(&four, x, 4);
-  return _mm512_dpbusd_epi32(acc, _mm512_loadu_si512(w), _mm512_set1_epi32(four));
-}
+inline P p_add(P a, P b) { return _mm512_add_epi32(a, b); }
 inline F p_float(P a) { return _mm512_cvtepi32_ps(a); }
 #else
 using P = I8;
@@ -323,13 +313,7 @@ using P = I8;
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
 inline P p_set(const int32_t *value) { return {_mm256_set1_epi32(*value)}; }
-/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
-template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
-  int32_t four;
-  std::memcpy(&four, x, 4);
-  const B32 spread = {_mm256_set1_epi32(four)};
-  return is_signed ? dot_s8(acc, b32_load(w), spread) : dot_u8(acc, b32_load(w), spread);
-}
+inline P p_add(P a, P b) { return {_mm256_add_epi32(a.v, b.v)}; }
 inline F p_float(P a) { return f8_from_i8(a); }
 #endif
 

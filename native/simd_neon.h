@@ -182,13 +182,7 @@ using P = I8;
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
 inline P p_set(const int32_t *value) { return {vdupq_n_s32(*value), vdupq_n_s32(*value)}; }
-/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
-template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
-  int32_t four;
-  std::memcpy(&four, x, 4);
-  const uint8x16_t spread = vreinterpretq_u8_s32(vdupq_n_s32(four));
-  return dot_s8(acc, b32_load(w), {spread, spread});
-}
+inline P p_add(P a, P b) { return {vaddq_s32(a.a, b.a), vaddq_s32(a.b, b.b)}; }
 inline F p_float(P a) { return f8_from_i8(a); }
 
 } // namespace tl

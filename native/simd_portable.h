@@ -173,12 +173,7 @@ using P = I8;
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
 inline P p_set(const int32_t *value) { P r; for (auto &x : r.v) x = *value; return r; }
-/** acc[r] += Σ w[4r..4r+3] · x[0..3] for FW rows; see dot_u8 and dot_s8 for the ranges. */
-template <bool is_signed> inline P p_dot(P acc, const uint8_t *w, const int8_t *x) {
-  for (int r = 0; r < 8; r++)
-    for (int j = 0; j < 4; j++) acc.v[r] += (is_signed ? int(int8_t(w[4 * r + j])) : int(w[4 * r + j])) * int(x[j]);
-  return acc;
-}
+inline P p_add(P a, P b) { for (int i = 0; i < 8; i++) a.v[i] += b.v[i]; return a; }
 inline F p_float(P a) { return f8_from_i8(a); }
 
 } // namespace tl

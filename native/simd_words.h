@@ -174,20 +174,32 @@ TL_INLINE void transpose_rows(ByteRows rows, W *words) {
 
 #endif
 
+/** acc[r] += Σ w[r][0..3] · x[r][0..3] for FW rows, as exact sums in 32 bits would be: N holds `n_words(greatest)` words of bytes up to that. */
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
-/** Sums of products with words of nibbles: FW sums in the making, of up to eight words each. */
 struct N { __m256i v; };
+constexpr int n_words(int greatest) { return 32767 / (2 * 127 * greatest); }
+/** A sum to be had before others: compilers like to add in pairs, for which more products have to wait than there are registers. */
+TL_INLINE __m256i in_turn(__m256i sum) {
+#if defined(__GNUC__)
+  asm("" : "+x"(sum));
+#endif
+  return sum;
+}
 TL_INLINE N n_zero() { return {_mm256_setzero_si256()}; }
-/** Two products of 15 · 127 at most fit eight times into 16 bits. */
-TL_INLINE N n_add(N acc, W w, W x) { return {_mm256_add_epi16(acc.v, _mm256_maddubs_epi16(w.v, x.v))}; }
+template <bool is_signed = false> TL_INLINE N n_add(N acc, W w, W x) {
+  // |w| is unsigned, and x takes w's sign.
+  const __m256i products = is_signed ? _mm256_maddubs_epi16(_mm256_abs_epi8(w.v), _mm256_sign_epi8(x.v, w.v)) : _mm256_maddubs_epi16(w.v, x.v);
+  return {in_turn(_mm256_add_epi16(acc.v, products))};
+}
 TL_INLINE P n_sum(N a) { return {_mm256_madd_epi16(a.v, _mm256_set1_epi16(1))}; }
 #else
 using N = P;
+constexpr int n_words(int) { return 1 << 16; }
 TL_INLINE N n_zero() { return p_zero(); }
 #if defined(__AVX512VNNI__)
-TL_INLINE N n_add(N acc, W w, W x) { return _mm512_dpbusd_epi32(acc, w.v, x.v); }
+template <bool = false> TL_INLINE N n_add(N acc, W w, W x) { return _mm512_dpbusd_epi32(acc, w.v, x.v); }
 #else
-TL_INLINE N n_add(N acc, W w, W x) { return dot_u8(acc, w, x); }
+template <bool is_signed = false> TL_INLINE N n_add(N acc, W w, W x) { return is_signed ? dot_s8(acc, w, x) : dot_u8(acc, w, x); }
 #endif
 TL_INLINE P n_sum(N a) { return a; }
 #endif

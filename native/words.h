@@ -120,7 +120,7 @@ struct Awq {
 template <class Layout> struct WordPanel {
   static constexpr int panels = BYTE_PANELS, columns = BYTE_WORDS * 4;
   static constexpr int steps = columns / 32, unpack_steps = 0;
-  using Products = ByteProducts<false, false, true, false>;
+  using Products = ByteProducts<15, false, false, true, false>;
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &) {
     const int row = w.parts.first + place.row, runs = (place.to - place.from) / 32, first = place.from / 32;
