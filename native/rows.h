@@ -44,7 +44,7 @@ TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *
       }
     } else {
       const F8 d = f8_mul(s.d, f8_load(x[t].d + 8 * g));
-      if constexpr (Format::split) add_split_runs<Format::is_signed>(sums[t], q, (runs + 3) / 4, in, d);
+      if constexpr (Format::split) add_split_runs<Format::greatest, Format::is_signed>(sums[t], q, (runs + 3) / 4, in, d);
       else add_runs<Format::is_signed>(sums[t], q, (runs + 1) / 2, in, d);
       if constexpr (has_min) add_minima(sums[t], s.m, x[t].sum + 8 * g);
     }

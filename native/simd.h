@@ -80,5 +80,5 @@ inline F8 f8_from_s8(const void *p) { return f8_from_s8_word(load_unaligned<uint
 
 } // namespace tl
 
-#include "simd_pairs.h"
 #include "simd_words.h"
+#include "simd_pairs.h"

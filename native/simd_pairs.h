@@ -96,7 +96,7 @@ template <bool> inline void add_half_runs(Sums &sums, const B64 *w, const int8_t
 }
 
 /** The same of runs whose halves lie apart: w[0] has the first halves of four runs, w[1] the second ones, and so on. */
-template <bool> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
+template <int, bool> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
   const __m512 all = _mm512_castps256_ps512(scales);
   const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
   TL_UNROLL
@@ -180,14 +180,14 @@ template <bool is_signed> inline void add_half_runs(Sums &sums, const B64 *w, co
 }
 
 /** The same of runs whose halves lie apart: w[0] has the first halves of four runs, w[1] the second ones, and so on. */
-template <bool is_signed> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
-  const auto dot = [](I8 sum, B32 a, const int8_t *b) { return is_signed ? dot_s8(sum, a, b32_load(b)) : dot_u8(sum, a, b32_load(b)); };
+template <int greatest, bool is_signed> inline void add_split_runs(Sums &sums, const B64 *w, int quads, const int8_t *x, F8 scales) {
   I8 r[4];
   TL_UNROLL
   for (int i = 0; i < 2; i++) {
-    const int8_t *at = x + 128 * i;
-    r[2 * i] = i < quads ? dot(dot(i8_zero(), w[2 * i].a, at), w[2 * i + 1].a, at + 64) : i8_zero();
-    r[2 * i + 1] = i < quads ? dot(dot(i8_zero(), w[2 * i].b, at + 32), w[2 * i + 1].b, at + 96) : i8_zero();
+    const B64 &first = w[2 * i], &second = w[2 * i + 1];
+    const auto at = [&](int byte) { return b32_load(x + 128 * i + byte); };
+    r[2 * i] = i < quads ? n_dot2<greatest, is_signed>(first.a, at(0), second.a, at(64)) : i8_zero();
+    r[2 * i + 1] = i < quads ? n_dot2<greatest, is_signed>(first.b, at(32), second.b, at(96)) : i8_zero();
   }
   sums.products = f8_fma(f8_from_i8(i8_combine_halves(r)), scales, sums.products);
 }

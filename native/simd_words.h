@@ -203,5 +203,11 @@ template <bool is_signed = false> TL_INLINE N n_add(N acc, W w, W x) { return is
 #endif
 TL_INLINE P n_sum(N a) { return a; }
 #endif
+/** Sums of the products of two words, of bytes up to `greatest`. */
+template <int greatest, bool is_signed> TL_INLINE P n_dot2(W a, W x, W b, W y) {
+  const N first = n_add<is_signed>(n_zero(), a, x);
+  if constexpr (n_words(greatest) >= 2) return n_sum(n_add<is_signed>(first, b, y));
+  else return p_add(n_sum(first), n_sum(n_add<is_signed>(n_zero(), b, y)));
+}
 
 } // namespace tl

@@ -131,10 +131,21 @@ function randomBlocks(type: QuantName, elements: number, random: Random): Uint8A
     return bytes
   }
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
-  for (let block = 0; block < bytes.length; block += quants[type].bytes)
+  putScales(type, view, random)
+  return bytes
+}
+
+/** Blocks in which all bytes are the same but those of the scales. */
+export function evenBlocks(type: QuantName, elements: number, byte: number, random: Random): Uint8Array {
+  const bytes = new Uint8Array(bytesFor(type, elements)).fill(byte)
+  putScales(type, new DataView(bytes.buffer), random)
+  return bytes
+}
+
+function putScales(type: QuantName, view: DataView, random: Random): void {
+  for (let block = 0; block < view.byteLength; block += quants[type].bytes)
     for (const { at, greatest, as } of scales[type])
       putScale(view, block + at, random.sign() * random.between(0.5, 1) * greatest, as)
-  return bytes
 }
 
 function putElement(view: DataView, index: number, type: QuantName, random: Random): void {

@@ -4,7 +4,8 @@ import type { Batch, KvDType, Limits, Want, WeightSource } from '../../src/backe
 import { Graph } from '../../src/graph/graph.ts'
 import { columns, type Program, type Tensor, type Weight } from '../../src/graph/ops.ts'
 import { type WeightType, weightBytes } from '../../src/quant/packed.ts'
-import { floatBytes, randomBytes } from './bytes.ts'
+import type { QuantName } from '../../src/quant/quants.ts'
+import { evenBlocks, floatBytes, randomBytes } from './bytes.ts'
 import { Random, range } from './random.ts'
 import { type Fork, Sequences } from './sequences.ts'
 
@@ -144,6 +145,11 @@ export class Recorder {
   /** Random values about as great as 1, whatever the type. */
   weight(type: WeightType, shape: readonly number[], misalign = 0): Weight {
     return this.#keep(type, shape, randomBytes(type, shape, this.random), misalign)
+  }
+
+  /** Blocks in which all bytes are `byte` but those of random scales. */
+  even(type: QuantName, shape: readonly [number, number], byte: number): Weight {
+    return this.#keep(type, shape, evenBlocks(type, shape[0] * shape[1], byte, this.random), 0)
   }
 
   values(shape: readonly number[], values: ArrayLike<number>, misalign = 0): Weight {

@@ -1,8 +1,10 @@
 // Matrix products: every format, odd numbers of rows, several weights at once, and whatever is fused into them.
 import { fuseNorms, fuseResiduals, mergeMatmuls } from '../../../src/graph/optimize.ts'
 import type { WeightType } from '../../../src/quant/packed.ts'
+import type { QuantName } from '../../../src/quant/quants.ts'
 import { blockColumns, blockTypes, packedTypes, plainTypes, possibleRows } from '../bytes.ts'
 import { type CaseMaker, define, eachTokenCount } from '../case.ts'
+import { range } from '../random.ts'
 import type { Sequences } from '../sequences.ts'
 
 const ODD_ROWS = [1, 3, 33, 127]
@@ -63,6 +65,21 @@ function mixedCase(name: string, types: readonly WeightType[], fused: Fused): Ca
   )
 }
 
+/** The greatest and the least weights that there can be, times the greatest activations, all of one sign: sums become as great as they can. */
+function extremeCase(type: QuantName): CaseMaker {
+  const inner = 2 * Math.max(256, blockColumns(type))
+  return define(
+    `matmul: the greatest ${type}`,
+    { passes: [mergeMatmuls] },
+    r => {
+      const signs = range(r.vocabulary).flatMap(token => new Array(inner).fill(token % 2 === 0 ? 1 : -1))
+      const x = r.g.embed(r.values([r.vocabulary, inner], signs))
+      return r.join([0xff, 0x00, 0x80, 0x7f].map(byte => r.g.matmul(x, r.even(type, [17, inner], byte))))
+    },
+    eachKernel,
+  )
+}
+
 /** The rows that want logits, then the product: R and not T rows. */
 function rowsCase(type: WeightType): CaseMaker {
   return define(
@@ -92,6 +109,7 @@ export const matmulCases: readonly CaseMaker[] = [
     ...[1, 3].map(blocks => typeCase(type, blocks * blockColumns(type))),
     typeCase(type, 2 * blockColumns(type), 1),
   ]),
+  ...blockTypes.map(extremeCase),
   // More columns than are looked ahead for at a time.
   ...(['Q4_0', 'Q4_1', 'Q8_0', 'MXFP4'] as const).map(type => typeCase(type, 4096 + 96)),
   // Rows that do not end where a tile of scales does.
