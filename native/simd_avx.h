@@ -316,7 +316,14 @@ using P = I8;
 constexpr bool PANEL_UNSIGNED = false;
 inline P p_zero() { return i8_zero(); }
 inline P p_set(const int32_t *value) { return {_mm256_set1_epi32(*value)}; }
-inline P p_add(P a, P b) { return {_mm256_add_epi32(a.v, b.v)}; }
+/** A sum to be had before others: compilers like to add in pairs, for which more products have to wait than there are registers. */
+inline __m256i in_turn(__m256i sum) {
+#if defined(__GNUC__)
+  asm("" : "+x"(sum));
+#endif
+  return sum;
+}
+inline P p_add(P a, P b) { return {in_turn(_mm256_add_epi32(a.v, b.v))}; }
 inline F p_float(P a) { return f8_from_i8(a); }
 #endif
 

@@ -178,13 +178,6 @@ TL_INLINE void transpose_rows(ByteRows rows, W *words) {
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
 struct N { __m256i v; };
 constexpr int n_words(int greatest) { return 32767 / (2 * 127 * greatest); }
-/** A sum to be had before others: compilers like to add in pairs, for which more products have to wait than there are registers. */
-TL_INLINE __m256i in_turn(__m256i sum) {
-#if defined(__GNUC__)
-  asm("" : "+x"(sum));
-#endif
-  return sum;
-}
 TL_INLINE N n_zero() { return {_mm256_setzero_si256()}; }
 template <bool is_signed = false> TL_INLINE N n_add(N acc, W w, W x) {
   // |w| is unsigned, and x takes w's sign.
