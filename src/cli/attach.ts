@@ -1,9 +1,6 @@
 // `torchless attach SOCKET`: a chat with a server.
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import { ChatClient } from '../server/socket/client.ts'
-import { RemoteConversation, remoteCommands } from './chat/remote.ts'
-import { converse } from './chat/repl.ts'
 import { addTerminalOptions } from './load-options.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -22,6 +19,11 @@ export function addAttachCommand(program: Command): void {
 }
 
 async function attach(socket: string, flags: AttachFlags): Promise<void> {
+  const [{ ChatClient }, { RemoteConversation, remoteCommands }, { converse }] = await Promise.all([
+    import('../server/socket/client.ts'),
+    import('./chat/remote.ts'),
+    import('./chat/repl.ts'),
+  ])
   const terminal = new Terminal(flags)
   const { user = userInfo().username.toLowerCase(), showThinking = false, debug = false } = flags
   const client = await ChatClient.connect(socket, user)

@@ -12,12 +12,10 @@ import {
   listBackends,
   listModels,
 } from '../api/index.ts'
-import { chat } from './chat/repl.ts'
 import { UsageError } from './failure.ts'
 import { interruptSignal } from './interrupt.ts'
 import { addLoadOptions, addTerminalOptions, type LoadFlags, load } from './load-options.ts'
 import { real, whole } from './numbers.ts'
-import { serveSocket } from './serve-socket.ts'
 import { type StructuredFlags, structuredOptions } from './structured.ts'
 import { Terminal, type TerminalOptions } from './terminal.ts'
 
@@ -175,6 +173,8 @@ async function converse(
 ): Promise<void> {
   const { showThinking = false, debug = false, editFormat, constrainedEdits } = flags
   const options = { path, flags, terminal, showThinking, debug, editFormat, constrainedEdits }
+  // Loaded when it is needed, so that nothing else waits for it.
+  const { chat } = await import('./chat/repl.ts')
   await chat({ ...options, chat: await chatOptions(flags) }, first)
 }
 
@@ -198,6 +198,7 @@ async function serve(
     )
   const { socket, chatSaveRoot: saveRoot } = flags
   if (!socket) throw new UsageError('--socket: expected a path, found nothing')
+  const { serveSocket } = await import('./serve-socket.ts')
   await serveSocket({ path, flags, terminal, chat: await chatOptions(flags), socket, saveRoot })
 }
 

@@ -11,6 +11,18 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
  * `bits` bits for each digit.
  */
 function codebook(name: string, levels: 3 | 8, bits: 2 | 3, gaps: string): Table {
+  let known: number[] | undefined
+  // Few models have such formats, and all wait for what is done here.
+  return {
+    name,
+    get values() {
+      known ??= points(levels, bits, gaps)
+      return known
+    },
+  }
+}
+
+function points(levels: 3 | 8, bits: 2 | 3, gaps: string): number[] {
   const values: number[] = []
   let [point, gap, shift] = [-1, 0, 0]
   for (const digit of gaps) {
@@ -22,7 +34,7 @@ function codebook(name: string, levels: 3 | 8, bits: 2 | 3, gaps: string): Table
     values.push(spread(point, levels, bits))
     ;[gap, shift] = [0, 0]
   }
-  return { name, values }
+  return values
 }
 
 /** The digits of a number, `bits` bits each. */

@@ -4,12 +4,17 @@
 const float = new Float32Array(1)
 const bits = new Int32Array(float.buffer)
 
-/** Value by bits; 256 KiB that replace branches on subnormals and infinities. */
-const f16Values = Float32Array.from({ length: 1 << 16 }, (_, i) => widen(i))
+let f16Table: Float32Array | undefined
+
+/** Value by bits; 256 KiB that replace branches on subnormals and infinities, made when the first one is wanted. */
+function f16Values(): Float32Array {
+  f16Table ??= Float32Array.from({ length: 1 << 16 }, (_, i) => widen(i))
+  return f16Table
+}
 
 /** The value of f16 bits. */
 export function f16ToF32(half: number): number {
-  return f16Values[half]!
+  return f16Values()[half]!
 }
 
 /** The f16 bits of a float32. */
@@ -48,8 +53,9 @@ export function f32ToBf16(value: number): number {
 
 /** Values of f16 bits, one by one. */
 export function f16sToF32s(halves: Uint16Array): Float32Array {
+  const table = f16Values()
   const values = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) values[i] = f16Values[halves[i]!]!
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!
   return values
 }
 
