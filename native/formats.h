@@ -22,8 +22,8 @@ TL_INLINE void set_minima(Scales &s, int offset, bool halves) {
 
 /** The half floats at p, p + stride, ... for `count` blocks, then zeros. */
 template <int stride> inline F8 gather_halves(const uint8_t *p, int count) {
-#if defined(__AVX512BW__)
-  if constexpr (stride % 2 == 0)
+#if defined(__AVX2__)
+  if constexpr (NEAR_HALVES<stride>)
     if (count == 8) return f8_from_near_halves<stride>(p);
 #endif
   uint64_t words[2] = {0, 0};

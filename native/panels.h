@@ -101,6 +101,7 @@ template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> 
   template <int panels, int width, int tokens>
   static TL_INLINE void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
     constexpr int some = std::min(run_words, n_words(greatest));
+    static_assert(run_words % some == 0);
     TL_UNROLL
     for (int first = 0; first < run_words; first += some) {
       N n[panels][tokens];

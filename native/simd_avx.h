@@ -138,6 +138,25 @@ template <int stride> inline F8 f8_from_near_halves(const uint8_t *p) {
   }
   return _mm256_cvtph_ps(_mm512_castsi512_si128(all));
 }
+template <int stride> constexpr bool NEAR_HALVES = stride % 2 == 0;
+#else
+/** What moves the half at byte `from` of a lane to word `place`, and clears the others: the lane's words from 4 · `quarter` on. */
+constexpr int64_t half_order(int place, int from, int quarter) {
+  uint64_t order = 0;
+  for (int i = 0; i < 4; i++) order |= uint64_t(4 * quarter + i == place ? (from + 1) << 8 | from : 0x8080) << (16 * i);
+  return int64_t(order);
+}
+/** Eight halves that lie `stride` bytes apart: of two in 32 bytes, the second is in the upper lane. Reads no more than the blocks that p is in. */
+template <int stride> inline F8 f8_from_near_halves(const uint8_t *p) {
+  constexpr int second = stride - 16;
+  __m256i all = _mm256_setzero_si256();
+  for (int i = 0; i < 8; i += 2) {
+    const __m256i order = _mm256_set_epi64x(half_order(i + 1, second, 1), half_order(i + 1, second, 0), half_order(i, 0, 1), half_order(i, 0, 0));
+    all = _mm256_or_si256(all, _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)(p + stride * i)), order));
+  }
+  return _mm256_cvtph_ps(_mm_or_si128(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+}
+template <int stride> constexpr bool NEAR_HALVES = stride > 16 && stride <= 30;
 #endif
 
 #if defined(__AVX512F__)

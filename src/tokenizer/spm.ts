@@ -68,6 +68,20 @@ export class SpmModel {
   }
 }
 
+/** Places among the scores, the highest first; equal scores share one. */
+function ranksOf(scores: ArrayLike<number>): Int32Array {
+  const ids = Int32Array.from(scores, (_, id) => id)
+  const falls = ids.every(id => id === 0 || scores[id]! <= scores[id - 1]!)
+  // Most vocabularies are in this order already.
+  if (!falls) ids.sort((a, b) => scores[b]! - scores[a]!)
+  const ranks = new Int32Array(ids.length)
+  for (let i = 1, rank = 0; i < ids.length; i++) {
+    if (scores[ids[i]!] !== scores[ids[i - 1]!]) rank++
+    ranks[ids[i]!] = rank
+  }
+  return ranks
+}
+
 /** Two symbols merge where their texts together are a piece. Symbols: ids, then characters that are no piece. */
 class PieceMerges implements MergeRules {
   readonly #pieces: readonly string[]
@@ -87,9 +101,7 @@ class PieceMerges implements MergeRules {
     pieces.forEach((piece, id) => {
       if (!this.#ids.has(piece)) this.#ids.set(piece, id)
     })
-    const ordered = [...new Set(Array.from(scores))].sort((a, b) => b - a)
-    const places = new Map(ordered.map((score, place) => [score, place]))
-    this.#ranks = Int32Array.from(scores, score => places.get(score)!)
+    this.#ranks = ranksOf(scores)
   }
 
   beginWord(): void {

@@ -1,7 +1,7 @@
 // Builds replay.cpp together with the native library, as one program.
 import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { compileFlags } from '../../src/ffi/compiler.ts'
 import { levelsOf } from '../../src/ffi/levels.ts'
@@ -16,24 +16,14 @@ export interface DriverOptions {
   readonly flags: readonly string[]
 }
 
-const driver = join(import.meta.dirname, 'replay.cpp')
-
 /** Compiles the driver to `output`. */
 export async function buildDriver(output: string, options: DriverOptions): Promise<void> {
+  const level = levelsOf(options.arch).find(({ name }) => name === options.level)!
   const names = await readdir(nativeSources)
   const sources = names.filter(name => name.endsWith('.cpp')).map(name => join(nativeSources, name))
-  await compile(output, options, sources)
-}
-
-/** The driver for a library of this machine that is built already. */
-export async function linkDriver(output: string, library: string, options: DriverOptions): Promise<void> {
-  await compile(output, options, [library, `-Wl,-rpath,${dirname(library)}`])
-}
-
-async function compile(output: string, options: DriverOptions, others: readonly string[]): Promise<void> {
-  const level = levelsOf(options.arch).find(({ name }) => name === options.level)!
+  const driver = join(import.meta.dirname, 'replay.cpp')
   const flags = [...compileFlags('gnu', level, options.arch), ...options.flags]
-  await run(options.compiler, [...flags, driver, ...others, '-o', output], { maxBuffer: 2 ** 26 })
+  await run(options.compiler, [...flags, ...sources, driver, '-o', output], { maxBuffer: 2 ** 26 })
 }
 
 /** Whether a program is there. */
