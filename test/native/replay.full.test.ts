@@ -9,7 +9,7 @@ import { buildDriver, has, run } from './driver.ts'
 import { exportCases } from './export.ts'
 
 /** Every so manieth case: emulators are slow. */
-const EVERY = 7
+const EVERY = 17
 const THREADS = '2'
 
 const machines = [
