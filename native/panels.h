@@ -95,8 +95,8 @@ template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> 
   static constexpr int run_words = halves ? 4 : 8;
 
   /**
-   * Products of a run, beginning at word `word` of panels and of a tile that is `width` wide, with `tokens` of its tokens; w is the
-   * first panel's.
+   * Products of a run, whose words begin at w in the first panel, with `tokens` tokens of a tile that is `width` wide, whose words begin
+   * at x.
    */
   template <int panels, int width, int tokens>
   static TL_INLINE void products(const uint8_t *w, const uint8_t *x, const int32_t *begin, P (*sums)[tokens]) {
