@@ -28,7 +28,7 @@ describe.runIf(process.platform === 'linux' && availableParallelism() > 1)('NUMA
   }
   const node = '/sys/devices/system/node'
   const [first, second] = allowed()
-  const two = {
+  const nodes = {
     [`${node}/online`]: '0,2-3\n',
     [`${node}/node0/cpulist`]: `${first}\n`,
     // Memory alone.
@@ -40,16 +40,27 @@ describe.runIf(process.platform === 'linux' && availableParallelism() > 1)('NUMA
     readdirSync('/proc/self/task').map(
       task => /Cpus_allowed_list:\s*(.*)/.exec(readFileSync(`/proc/self/task/${task}/status`, 'utf8'))![1]!,
     )
-  const run = (threads: number) => library.measureInt8(threads, 0.2)
-  const whileRunning = async (threads: number) => {
-    const running = run(threads)
-    await new Promise(resolve => setTimeout(resolve, 100))
-    const during = processorsOfThreads()
-    await running
-    return during
-  }
+  const run = (threads: number, seconds = 0.05) => library.measureInt8(threads, seconds)
   const count = (list: string[], processor: number) =>
     list.filter(place => place === String(processor)).length
+  /**
+   * How many threads more than `before` are on each of the processors during a run: what was expected, as soon as
+   * that is seen, since threads need a while to start; otherwise what was seen last.
+   */
+  const added = async (threads: number, before: string[], expected: Map<number, number>) => {
+    let running = true
+    const end = run(threads, 3).then(() => {
+      running = false
+    })
+    let seen: Map<number, number>
+    do {
+      await new Promise(resolve => setTimeout(resolve, 10))
+      const during = processorsOfThreads()
+      seen = new Map([...expected.keys()].map(at => [at, count(during, at) - count(before, at)]))
+    } while (running && ![...expected].every(([at, threads]) => seen.get(at) === threads))
+    await end
+    return seen
+  }
   /** More than there are processors, so that none has one of its own. */
   const many = allowed().length + 2
   afterAll(() => bind({}))
@@ -65,19 +76,18 @@ describe.runIf(process.platform === 'linux' && availableParallelism() > 1)('NUMA
   test('as many threads as processors: each stays on one of its own, and callers go where they were', async () => {
     await bind({})
     const before = processorsOfThreads()
-    const during = await whileRunning(allowed().length)
-    for (const processor of allowed()) expect(count(during, processor) - count(before, processor)).toBe(1)
+    const one = new Map(allowed().map(processor => [processor, 1]))
+    expect(await added(allowed().length, before, one)).toEqual(one)
     expect(count(processorsOfThreads(), allowed()[0]!) - count(before, allowed()[0]!)).toBe(0)
   })
 
   test('threads stay on their nodes, stretches of the team on each, and callers go where they were', async () => {
     // Workers of the run before are gone.
-    expect(await bind(two)).toBe(2)
+    expect(await bind(nodes)).toBe(2)
     const before = processorsOfThreads()
-    const during = await whileRunning(4)
     // The caller's thread is the first of the four.
-    expect(count(during, first!) - count(before, first!)).toBe(2)
-    expect(count(during, second!) - count(before, second!)).toBe(2)
+    const two = new Map([first!, second!].map(processor => [processor, 2]))
+    expect(await added(4, before, two)).toEqual(two)
     expect(count(processorsOfThreads(), first!) - count(before, first!)).toBe(1)
   })
 })
