@@ -60,7 +60,7 @@ constexpr int ROW_TOKENS = FW == 16 ? 8 : 4;
 /** Fewer tokens go row by row, more go by panels. */
 constexpr int PANEL_FROM = ROW_TOKENS + 1;
 /** The same of formats with kernels for runs (runs.h), where tokens need not have the numbers that they have alone. */
-constexpr int RUNS_FROM = 6;
+constexpr int RUNS_FROM = 4;
 
 /** Tokens whose sums are in registers at a time, and of formats with a scale every 16 weights, which need more of them. */
 constexpr int TILE_TOKENS = FW == 16 ? 12 : 4, TILE_TOKENS_HALVES = FW == 16 ? 8 : 4;
@@ -89,8 +89,8 @@ struct Tiles {
   /** [tile][columns / 4][width][4], and by runs of 32 or 16 [tile][run][width]. */
   uint8_t *q;
   float *d, *sum, *sum16;
-  /** -128 · Σq: where sums of products with bytes that count from 128 begin. */
-  int32_t *start, *start16;
+  /** Where sums of products begin with bytes that count from 128, -128 · Σq, or from 8; and, by runs of 16, from 32. */
+  int32_t *start128, *start8, *start32;
   /** [tile][columns][width]; pairs of bf16 [tile][columns / 2][width][2]. Padded with zeros to whole panels of words. */
   uint8_t *floats, *rounded;
 
@@ -98,7 +98,7 @@ struct Tiles {
   static int rounded_words(int columns) { return (columns + 2 * FW - 1) / (2 * FW) * FW; }
 
   static size_t bytes(int columns, const Forms &forms) {
-    return (forms.quantized ? size_t(columns / 32) * (32 + 7 * 4) : 0) + (forms.floats ? size_t(float_words(columns)) * 4 : 0) +
+    return (forms.quantized ? size_t(columns / 32) * (32 + 8 * 4) : 0) + (forms.floats ? size_t(float_words(columns)) * 4 : 0) +
            (forms.rounded ? size_t(rounded_words(columns)) * 4 : 0);
   }
 
@@ -115,8 +115,9 @@ struct Tiles {
     d = (float *)take(forms.quantized, runs * 4);
     sum = (float *)take(forms.quantized, runs * 4);
     sum16 = (float *)take(forms.quantized, runs * 8);
-    start = (int32_t *)take(forms.quantized, runs * 4);
-    start16 = (int32_t *)take(forms.quantized, runs * 8);
+    start128 = (int32_t *)take(forms.quantized, runs * 4);
+    start8 = (int32_t *)take(forms.quantized, runs * 4);
+    start32 = (int32_t *)take(forms.quantized, runs * 8);
     floats = take(forms.floats, size_t(float_words(columns)) * 4);
     rounded = take(forms.rounded, size_t(rounded_words(columns)) * 4);
   }
@@ -129,8 +130,9 @@ struct Tiles {
     rest.d += runs;
     rest.sum += runs;
     rest.sum16 += 2 * runs;
-    rest.start += runs;
-    rest.start16 += 2 * runs;
+    rest.start128 += runs;
+    rest.start8 += runs;
+    rest.start32 += 2 * runs;
     rest.floats += size_t(float_words(columns)) * 4 * first;
     rest.rounded += size_t(rounded_words(columns)) * 4 * first;
     return rest;
@@ -145,11 +147,13 @@ struct Tiles {
       for (int i = 0; i < runs; i++) {
         d[i * w + t] = from.d[i];
         sum[i * w + t] = from.sum[i];
-        start[i * w + t] = -128 * (from.total16[2 * i] + from.total16[2 * i + 1]);
+        const int32_t total = from.total16[2 * i] + from.total16[2 * i + 1];
+        start128[i * w + t] = -128 * total;
+        start8[i * w + t] = -8 * total;
       }
       for (int i = 0; i < 2 * runs; i++) {
         sum16[i * w + t] = from.sum16[i];
-        start16[i * w + t] = -128 * from.total16[i];
+        start32[i * w + t] = -32 * from.total16[i];
       }
     }
   }

@@ -90,8 +90,11 @@ template <bool split = false> inline void transpose_panel(Panel &panel, int word
     transpose_words<split ? 8 : 4>(panel.rows + 4 * word, PANEL_WORDS * 4, panel.words + 4 * size_t(split ? joined_word(word) : word) * FW, add);
 }
 
-/** Sums of products with bytes up to `greatest`: with a scale every 16 weights, from where sums begin, with minima, of signed bytes. */
-template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> struct ByteProducts {
+/**
+ * Sums of products with bytes up to `greatest`: with a scale every 16 weights, with bytes that count from `base`, which is taken off
+ * where sums begin, with minima, of signed bytes.
+ */
+template <int greatest, bool halves, int base, bool has_min, bool is_signed> struct ByteProducts {
   static constexpr int run_words = halves ? 4 : 8;
 
   /**
@@ -108,7 +111,7 @@ template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> 
       TL_UNROLL
       for (int t = 0; t < tokens; t++)
         for (int p = 0; p < panels; p++) n[p][t] = n_zero();
-      if constexpr (starts)
+      if constexpr (base != 0)
         for (int t = 0; t < tokens; t++)
           for (int p = 0; p < panels; p++) n[p][t] = p_set(begin + t);
       TL_UNROLL
@@ -141,7 +144,7 @@ template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> 
       const float *scales = x.d + at + offset;
       P sums[panels][tokens];
       if constexpr (halves) {
-        const int32_t *start = x.start16 + 2 * at + offset;
+        const int32_t *start = x.start32 + 2 * at + offset;
         F both[panels][tokens];
         products<panels, width, tokens>(w, q, start, sums);
         for (int p = 0; p < panels; p++) {
@@ -166,7 +169,7 @@ template <int greatest, bool halves, bool starts, bool has_min, bool is_signed> 
           }
         }
       } else {
-        products<panels, width, tokens>(w, q, x.start + at + offset, sums);
+        products<panels, width, tokens>(w, q, (base == 8 ? x.start8 : x.start128) + at + offset, sums);
         for (int p = 0; p < panels; p++) {
           const F d = f_load(panel[p].d + run * FW);
           TL_UNROLL
@@ -196,11 +199,14 @@ template <class Format> struct QuantizedPanel {
   static constexpr bool halves = Format::halves;
   /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
   static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
+  /** What the panel's bytes count from: one of those that activations have sums for. */
+  static constexpr int base = !starts ? 0 : halves ? 32 : Format::offset == 8 ? 8 : 128;
+  static_assert(!starts || (base >= Format::offset && (base == 128 || !Format::is_signed)));
   static constexpr bool has_min = Format::has_min || (Format::offset != 0 && !starts);
-  using Products = ByteProducts<Format::greatest, halves, starts, has_min, Format::is_signed && !starts>;
+  using Products = ByteProducts<Format::greatest, halves, base, has_min, Format::is_signed && !starts>;
 
   static constexpr int group_runs = halves ? 16 : 8;
-  static constexpr uint8_t added = starts ? 128 - Format::offset : 0;
+  static constexpr uint8_t added = starts ? base - Format::offset : 0;
 
   static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
     const ByteRows rows = rows_of(w, place, panel);

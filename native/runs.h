@@ -13,8 +13,8 @@ template <HasRuns Format> struct Runs {
   static constexpr bool halves = Kind::halves;
   /** Columns of rows that are read on end: enough for processors to foresee how it goes on. */
   static constexpr int panels = 1, columns = 2048;
-  /** Most tokens, in one or two tiles: runs that are unpacked from the same bytes, or from several, leave fewer registers. */
-  static constexpr int most_tokens = Format::length == 32 ? 16 : 8;
+  /** Most tokens, in one or two tiles: scales of every 16 weights leave fewer registers. */
+  static constexpr int most_tokens = halves ? 8 : 16;
   /** Columns whose scales are unpacked at a time: they lie in between the weights, and take long enough for these to come meanwhile. */
   static constexpr int scaled = Format::length == 32 ? columns : 512;
 
@@ -25,7 +25,7 @@ template <HasRuns Format> struct Runs {
     TL_UNROLL
     for (int i = 0; i < count; i++)
       TL_UNROLL
-      for (int t = 0; t < tokens; t++) out[t] = n_add(out[t], words[i], w_spread(q + 4 * (i * tokens + t)));
+      for (int t = 0; t < tokens; t++) out[t] = n_add_spread(out[t], words[i], q + 4 * (i * tokens + t));
   }
 
   /** Adds the products of run `run` of a panel with the tokens of a tile, whose activations begin `at` runs of one token on. */
@@ -34,11 +34,11 @@ template <HasRuns Format> struct Runs {
     P some[tokens];
     if constexpr (halves) {
       F both[tokens];
-      products<4, tokens>(words, q, x.start16 + 2 * at, some);
+      products<4, tokens>(words, q, x.start32 + 2 * at, some);
       const float *d = panel.d + 2 * run * FW, *m = panel.m + 2 * run * FW;
       TL_UNROLL
       for (int t = 0; t < tokens; t++) both[t] = f_mul(p_float(some[t]), f_load(d));
-      products<4, tokens>(words + 4, q + 16 * tokens, x.start16 + 2 * at + tokens, some);
+      products<4, tokens>(words + 4, q + 16 * tokens, x.start32 + 2 * at + tokens, some);
       TL_UNROLL
       for (int t = 0; t < tokens; t++) {
         F sum = f_fma(f_fma(p_float(some[t]), f_load(d + FW), both[t]), f_set(x.d[at + t]), f_load(sums + t * FW));
@@ -49,7 +49,7 @@ template <HasRuns Format> struct Runs {
         f_store(sums + t * FW, sum);
       }
     } else {
-      products<8, tokens>(words, q, x.start + at, some);
+      products<8, tokens>(words, q, (Kind::base == 8 ? x.start8 : x.start128) + at, some);
       const F d = f_load(panel.d + run * FW);
       TL_UNROLL
       for (int t = 0; t < tokens; t++) {
@@ -93,7 +93,8 @@ void by_runs(const Weight &w, int begin, int end, const Tiles &x, int count, con
     if (place.from == 0) std::fill_n(sums, FW * padded_tokens(count), 0.0f);
     const Ahead ahead(w, next_place<Runs<Format>>(place, w.rows, w.columns), (place.to - place.from) / 32);
     const int padded = padded_tokens(count);
-    if (padded == 8) Runs<Format>::template add<8, 0>(w, place, panel, x, sums, ahead);
+    if (padded == 4) Runs<Format>::template add<4, 0>(w, place, panel, x, sums, ahead);
+    else if (padded == 8) Runs<Format>::template add<8, 0>(w, place, panel, x, sums, ahead);
     else if constexpr (Runs<Format>::most_tokens > 8) {
       if (padded == 12) Runs<Format>::template add<8, 4>(w, place, panel, x, sums, ahead);
       else Runs<Format>::template add<8, 8>(w, place, panel, x, sums, ahead);
