@@ -124,15 +124,21 @@ template <class SourceOf> void gather(const Gathered &g, const Tensor &x, Counte
   }
 }
 
+/** Chunks of each matrix, of all its parts. */
+template <class RowsOf> int chunks_of(int parts, int chunk, RowsOf rows_of) {
+  int chunks = 0;
+  for (int p = 0; p < parts; p++) chunks += (rows_of(p) + chunk - 1) / chunk;
+  return chunks;
+}
+
 struct Piece {
   int part, matrix, begin, end;
 };
 
 /** Piece `index` of all: matrices in turn, of each its parts, of each part chunks of rows. False past the last. */
 template <class RowsOf> bool piece_at(int index, const Gathered &g, int parts, int chunk, RowsOf rows_of, Piece &piece) {
-  int chunks = 0;
-  for (int p = 0; p < parts; p++) chunks += (rows_of(p) + chunk - 1) / chunk;
-  if (index >= *g.active_count * chunks) return false;
+  const int chunks = chunks_of(parts, chunk, rows_of);
+  if (index < 0 || index >= *g.active_count * chunks) return false;
   piece.matrix = g.active[index / chunks];
   int rest = index % chunks;
   for (int p = 0; p < parts; p++) {
@@ -190,14 +196,18 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
 
   if (team.index == 0) sort_pairs(g, op.experts, count, expert_of);
   quantize_sources(g, x, op.sum ? count : tokens, team);
+  const auto rows_of = [&](int part) { return op.parts[part].weight.rows / op.experts; };
+  const int parts = int(op.parts.size()), chunk = chunk_rows(op.parts[0].weight);
   team.barrier();
+  context.shares.begin(*g.active_count * chunks_of(parts, chunk, rows_of), team);
   gather(g, x, context.counters[1], [&](int pair) { return op.sum ? pair : pair / used; });
   team.barrier();
 
-  const auto rows_of = [&](int part) { return op.parts[part].weight.rows / op.experts; };
+  // What is on disk arrives in order, and makes room for what follows when it is used.
+  const bool in_order = std::any_of(op.parts.begin(), op.parts.end(), [](const MatmulPart &part) { return part.lazy >= 0; });
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
-  while (piece_at(context.counters[0].take(1), g, int(op.parts.size()), chunk_rows(op.parts[0].weight), rows_of, piece)) {
+  while (piece_at(in_order ? context.counters[0].take(1) : context.shares.take(team), g, parts, chunk, rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
@@ -263,14 +273,16 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
   const Gathered g = head_scratch(op, context.scratch, tokens, team.size);
   if (team.index == 0) sort_pairs(g, op.heads, count, [&](int pair) { return pair % op.heads; });
   quantize_sources(g, x, count, team);
+  const int rows = op.head_rows.rows, chunk = chunk_rows(op.table);
+  const auto rows_of = [rows](int) { return rows; };
   team.barrier();
+  context.shares.begin(*g.active_count * chunks_of(1, chunk, rows_of), team);
   gather(g, x, context.counters[1], [](int pair) { return pair; });
   team.barrier();
 
-  const int rows = op.head_rows.rows;
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
   Piece piece;
-  while (piece_at(context.counters[0].take(1), g, 1, chunk_rows(op.table), [rows](int) { return rows; }, piece)) {
+  while (piece_at(context.shares.take(team), g, 1, chunk, rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) return;
     const int first = g.starts[piece.matrix];
     const size_t row = size_t(piece.matrix) * op.head_rows.stride + op.head_rows.first;
