@@ -18,31 +18,37 @@ struct QuantizedRow {
   float *d, *sum;
   /** By runs of 16. */
   float *d16, *sum16;
-  /** Σq by runs of 16. */
-  int32_t *total16;
+  /** Where sums of products begin with bytes that count from 128, -128 · Σq, or from 8; and, by runs of 16, from 32. */
+  int32_t *start128, *start8, *start32;
 
-  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 8 * sizeof(float)); }
+  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 10 * sizeof(float)); }
 
   static QuantizedRow at(uint8_t *memory, int columns) {
     const int runs = padded_runs(columns);
     int8_t *bytes = (int8_t *)memory;
     float *floats = (float *)(memory + size_t(runs) * 64);
-    return {bytes, bytes + size_t(runs) * 32, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, (int32_t *)(floats + 6 * runs)};
+    int32_t *starts = (int32_t *)(floats + 6 * runs);
+    return {bytes, bytes + size_t(runs) * 32, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, starts, starts + runs, starts + 2 * runs};
   }
 
   /** Columns must be a multiple of 32. */
   void quantize(const float *x, int columns) const {
     const int runs = columns / 32, padded = padded_runs(columns);
+    // Places that are known not to be written to themselves: compilers take bytes for anything.
+    const auto [q, split, d, sum, d16, sum16, start128, start8, start32] = *this;
     for (int i = 0; i < runs; i++) {
-      const int total = quantize32(x + 32 * i, q + 32 * i, d[i]);
-      int first = 0;
-      for (int j = 0; j < 16; j++) first += q[32 * i + j];
-      sum[i] = d[i] * float(total);
-      d16[2 * i] = d16[2 * i + 1] = d[i];
-      total16[2 * i] = first;
-      total16[2 * i + 1] = total - first;
-      sum16[2 * i] = d[i] * float(first);
-      sum16[2 * i + 1] = d[i] * float(total - first);
+      float unit;
+      int32_t totals[2];
+      quantize32(x + 32 * i, q + 32 * i, unit, totals);
+      const int32_t total = totals[0] + totals[1];
+      d[i] = d16[2 * i] = d16[2 * i + 1] = unit;
+      sum[i] = unit * float(total);
+      start128[i] = -128 * total;
+      start8[i] = -8 * total;
+      for (int half = 0; half < 2; half++) {
+        sum16[2 * i + half] = unit * float(totals[half]);
+        start32[2 * i + half] = -32 * totals[half];
+      }
     }
     for (int i = runs; i < padded; i++) {
       std::memset(q + 32 * i, 0, 32);
@@ -89,7 +95,6 @@ struct Tiles {
   /** [tile][columns / 4][width][4], and by runs of 32 or 16 [tile][run][width]. */
   uint8_t *q;
   float *d, *sum, *sum16;
-  /** Where sums of products begin with bytes that count from 128, -128 · Σq, or from 8; and, by runs of 16, from 32. */
   int32_t *start128, *start8, *start32;
   /** [tile][columns][width]; pairs of bf16 [tile][columns / 2][width][2]. Padded with zeros to whole panels of words. */
   uint8_t *floats, *rounded;
@@ -140,22 +145,17 @@ struct Tiles {
 
   /** Writes the first tile, of `count` tokens; row(t) is where token t is in the form that is packed. */
   template <class Row> void pack_quantized(int count, Row row) const {
-    const int w = padded_tokens(count), runs = columns / 32;
-    pack_words(q, w, columns / 4, [&](int t) { return (const uint8_t *)row(t).q; }, count);
-    for (int t = 0; t < w; t++) {
-      const QuantizedRow &from = row(t < count ? t : count - 1);
-      for (int i = 0; i < runs; i++) {
-        d[i * w + t] = from.d[i];
-        sum[i * w + t] = from.sum[i];
-        const int32_t total = from.total16[2 * i] + from.total16[2 * i + 1];
-        start128[i * w + t] = -128 * total;
-        start8[i * w + t] = -8 * total;
-      }
-      for (int i = 0; i < 2 * runs; i++) {
-        sum16[i * w + t] = from.sum16[i];
-        start32[i * w + t] = -32 * from.total16[i];
-      }
-    }
+    const int runs = columns / 32;
+    const auto pack = [&](auto *to, int words, auto QuantizedRow::*of) {
+      pack_words((uint8_t *)to, padded_tokens(count), words, [&](int t) { return (const uint8_t *)(row(t).*of); }, count);
+    };
+    pack(q, columns / 4, &QuantizedRow::q);
+    pack(d, runs, &QuantizedRow::d);
+    pack(sum, runs, &QuantizedRow::sum);
+    pack(sum16, 2 * runs, &QuantizedRow::sum16);
+    pack(start128, runs, &QuantizedRow::start128);
+    pack(start8, runs, &QuantizedRow::start8);
+    pack(start32, 2 * runs, &QuantizedRow::start32);
   }
   template <class Row> void pack_floats(int count, Row row) const {
     pack_values(floats, padded_tokens(count), columns * 4, float_words(columns), [&](int t) { return (const uint8_t *)row(t); }, count);

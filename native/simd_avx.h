@@ -297,8 +297,8 @@ inline void transpose4(const void *a, const void *b, const void *c, const void *
   for (int i = 0; i < 4; i++) _mm_storeu_ps((float *)((uint8_t *)to + stride * i), rows[i]);
 }
 
-/** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
-inline int quantize32(const float *x, int8_t *q, float &d) {
+/** Rounds 32 floats to q · d with |q| <= 127; `totals` are the sums of the first 16 of q and of the others. */
+inline void quantize32(const float *x, int8_t *q, float &d, int32_t *totals) {
   const __m256 unsign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
   const __m256 v[4] = {f8_load(x), f8_load(x + 8), f8_load(x + 16), f8_load(x + 24)};
   __m256 greatest = _mm256_and_ps(v[0], unsign);
@@ -310,14 +310,15 @@ inline int quantize32(const float *x, int8_t *q, float &d) {
   const __m256 inverse = f8_set(d > 0 ? 1.0f / d : 0.0f);
   __m256i w[4];
   for (int i = 0; i < 4; i++) w[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
-  const __m256i sums = _mm256_add_epi32(_mm256_add_epi32(w[0], w[1]), _mm256_add_epi32(w[2], w[3]));
   // Packing works within 128-bit halves; the permutation puts the dwords back in order.
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(w[0], w[1]), _mm256_packs_epi32(w[2], w[3]));
   const __m256i order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
   _mm256_storeu_si256((__m256i *)q, _mm256_permutevar8x32_epi32(bytes, order));
-  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+  const __m256i first = _mm256_add_epi32(w[0], w[1]), second = _mm256_add_epi32(w[2], w[3]);
+  // Four pairs of a part of each sum.
+  const __m256i pairs = _mm256_add_epi32(_mm256_unpacklo_epi32(first, second), _mm256_unpackhi_epi32(first, second));
+  const __m128i two = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+  _mm_storel_epi64((__m128i *)totals, _mm_add_epi32(two, _mm_shuffle_epi32(two, 0x4e)));
 }
 
 /** FW sums, one a row of a panel. */

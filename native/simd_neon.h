@@ -157,8 +157,8 @@ inline F f_scale2(F x, F k) {
   return {vmulq_f32(x.a, power(k.a)), vmulq_f32(x.b, power(k.b))};
 }
 
-/** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
-inline int quantize32(const float *x, int8_t *q, float &d) {
+/** Rounds 32 floats to q · d with |q| <= 127; `totals` are the sums of the first 16 of q and of the others. */
+inline void quantize32(const float *x, int8_t *q, float &d, int32_t *totals) {
   float32x4_t v[8];
   float32x4_t greatest = vdupq_n_f32(0);
   for (int i = 0; i < 8; i++) {
@@ -167,13 +167,13 @@ inline int quantize32(const float *x, int8_t *q, float &d) {
   }
   d = vmaxvq_f32(greatest) / 127.0f;
   const float32x4_t inverse = vdupq_n_f32(d > 0 ? 1.0f / d : 0.0f);
-  int32x4_t sum = vdupq_n_s32(0);
+  int32x4_t sums[2] = {vdupq_n_s32(0), vdupq_n_s32(0)};
   for (int i = 0; i < 8; i += 2) {
     const int32x4_t a = vcvtnq_s32_f32(vmulq_f32(v[i], inverse)), b = vcvtnq_s32_f32(vmulq_f32(v[i + 1], inverse));
-    sum = vaddq_s32(sum, vaddq_s32(a, b));
+    sums[i / 4] = vaddq_s32(sums[i / 4], vaddq_s32(a, b));
     vst1_s8(q + 4 * i, vmovn_s16(vcombine_s16(vmovn_s32(a), vmovn_s32(b))));
   }
-  return vaddvq_s32(sum);
+  for (int i = 0; i < 2; i++) totals[i] = vaddvq_s32(sums[i]);
 }
 
 /** FW sums, one a row of a panel. */

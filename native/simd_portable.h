@@ -153,18 +153,17 @@ inline F8 f8_fold(F a) { return a; }
 inline F f_combine(const F8 r[8]) { return f8_combine(r); }
 inline F f_exp(F a) { for (auto &x : a.v) x = std::exp(x); return a; }
 
-/** Rounds 32 floats to q · d with |q| <= 127; answers the sum of q. */
-inline int quantize32(const float *x, int8_t *q, float &d) {
+/** Rounds 32 floats to q · d with |q| <= 127; `totals` are the sums of the first 16 of q and of the others. */
+inline void quantize32(const float *x, int8_t *q, float &d, int32_t *totals) {
   float greatest = 0;
   for (int i = 0; i < 32; i++) greatest = std::fabs(x[i]) > greatest ? std::fabs(x[i]) : greatest;
   d = greatest / 127.0f;
   const float inverse = d > 0 ? 1.0f / d : 0.0f;
-  int sum = 0;
+  totals[0] = totals[1] = 0;
   for (int i = 0; i < 32; i++) {
     q[i] = int8_t(std::nearbyint(x[i] * inverse));
-    sum += q[i];
+    totals[i / 16] += q[i];
   }
-  return sum;
 }
 
 /** FW sums, one a row of a panel. */
