@@ -47,7 +47,7 @@ const rules: Record<string, Rule> = {
   },
   server: { imports: ['api', 'chat', 'io'], packages: ['zod'], node: true },
   cli: {
-    imports: ['api', 'chat', 'code', 'io', 'server'],
+    imports: ['api', 'chat', 'code', 'io', 'server', 'ffi/paths.ts'],
     packages: ['commander', 'picocolors', 'cli-progress', 'string-width'],
     node: true,
   },

@@ -1,9 +1,18 @@
 #!/usr/bin/env node
-// Starts the command. By itself, so that Node keeps what it compiles of everything else, where it can, from 22.1 on: a fifth of
-// the time until the command begins.
-import * as nodeModule from 'node:module'
+// Starts the command from compiled code, once a process has left some.
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cacheFolder } from '../ffi/paths.ts'
+import { compiledScript } from './compiled.ts'
 
-// Not in the types of Node 20.
-const { enableCompileCache } = nodeModule as { enableCompileCache?: () => unknown }
-enableCompileCache?.()
-await import('./program.ts')
+/** Milliseconds after which a process may take a hundredth as long to see whether it compiled more than was kept. */
+const LONG = 1000
+
+const program = compiledScript(
+  fileURLToPath(new URL('program.js', import.meta.url)),
+  join(cacheFolder(), 'compiled'),
+)
+process.once('exit', () => {
+  if (!program.kept || performance.now() > LONG) program.keep()
+})
+program.run()

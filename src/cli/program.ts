@@ -52,8 +52,6 @@ for (const stream of [process.stdout, process.stderr])
     void reportFailure(error, { ...how, json: false }).then(code => process.exit(code))
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
+program.parseAsync().catch(async error => {
   process.exitCode = await reportFailure(error, how)
-}
+})

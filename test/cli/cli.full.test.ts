@@ -1,6 +1,6 @@
 // The command as users and programs meet it: output, JSON, exit codes, errors in one line. Runs what `npm test` built.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ggufBytes } from '../../src/formats/gguf.ts'
@@ -352,4 +352,38 @@ describe('other commands', () => {
       expect(code).toBe(0)
     },
   )
+})
+
+describe('compiled code', () => {
+  it('is kept in the cache folder, used by later processes, and made anew where it is damaged', async () => {
+    const caches = mkdtempSync(join(folder, 'caches-'))
+    const version = async (root = caches) => {
+      // Of the three systems.
+      const env = { XDG_CACHE_HOME: root, HOME: root, LOCALAPPDATA: root }
+      const { code, out, err } = await torchless(['--version'], { env })
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      return out
+    }
+    const kept = () => {
+      const [file, ...others] = readdirSync(caches, { recursive: true, withFileTypes: true }).filter(entry =>
+        entry.isFile(),
+      )
+      expect(others).toEqual([])
+      return join(file!.parentPath, file!.name)
+    }
+    const first = await version()
+    const written = statSync(kept())
+    expect(written.size).toBeGreaterThan(100_000)
+    // It would have been written again if it had not been used.
+    expect(await version()).toBe(first)
+    expect(statSync(kept()).mtimeMs).toBe(written.mtimeMs)
+
+    writeFileSync(kept(), readFileSync(kept()).subarray(0, written.size / 2))
+    expect(await version()).toBe(first)
+    expect(statSync(kept()).size).toBeGreaterThan(100_000)
+
+    const file = join(folder, 'no-folder')
+    writeFileSync(file, '')
+    expect(await version(file)).toBe(first)
+  })
 })

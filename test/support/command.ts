@@ -39,6 +39,8 @@ export function torchless(
     })
     child.on('error', reject)
     child.on('close', code => resolve({ code, out, err }))
+    // One that reads nothing may have ended by now.
+    child.stdin.on('error', () => {})
     child.stdin.end(input)
     signal?.(() => child.kill('SIGINT'))
   })
