@@ -69,7 +69,7 @@ export async function buildNative(options: BuildOptions): Promise<BuildResult> {
   if ('tried' in compiler) return { compiler: undefined, tried: compiler.tried, levels: [], seconds: 0 }
 
   await mkdir(output, { recursive: true })
-  const sources = await readSources(options.sources)
+  const sources = readSources(options.sources)
   const scratch = await mkdtemp(join(output, SCRATCH))
   const job: Job = {
     compiler,

@@ -122,11 +122,7 @@ interface Shelf {
 
 async function findShelf(places: Places, options: LibraryOptions): Promise<Shelf> {
   if (places.installed.has(PORTABLE)) return fixedShelf(places.installed)
-  const source = await sourceHash(places.sources).catch(() => undefined)
-  if (source === undefined)
-    throw new BackendUnavailableError(
-      `nothing is built for ${platformName()}, and the native sources are missing`,
-    )
+  const source = hashOfSources(places.sources)
   const built = await builtLevels(places.builds, source)
   if (built.has(PORTABLE)) return fixedShelf(built)
   const cached = await builtLevels(places.cache, source)
@@ -135,6 +131,16 @@ async function findShelf(places: Places, options: LibraryOptions): Promise<Shelf
     throw new BackendUnavailableError(`nothing is built for ${platformName()} yet`)
   }
   return buildingShelf(places, cached, options.notice)
+}
+
+function hashOfSources(folder: string): string {
+  try {
+    return sourceHash(folder)
+  } catch {
+    throw new BackendUnavailableError(
+      `nothing is built for ${platformName()}, and the native sources are missing`,
+    )
+  }
 }
 
 function fixedShelf(levels: ReadonlyMap<string, string>): Shelf {
