@@ -84,7 +84,7 @@ interface Defaults {
 
 function vocabulary(keys: Keys, defaults: Defaults): Vocabulary {
   const pieces = keys.texts('tokens')
-  const types = Int32Array.from(keys.numbers('token_type', pieces.length, TokenType.normal))
+  const types = new Int32Array(keys.numbers('token_type', pieces.length, TokenType.normal))
   const byte = pieces.findIndex(
     (piece, id) => types[id] === TokenType.byte && byteOfPiece(piece) === undefined,
   )
@@ -163,9 +163,10 @@ class Keys {
       return this.fail(key, 'an array of numbers', describe(value))
     const list = value as unknown as ArrayLike<number>
     if (list.length !== count) return this.fail(key, `${count} numbers`, `${list.length}`)
-    const wrong = Array.prototype.findIndex.call(list, number => !Number.isFinite(Number(number)))
-    if (wrong < 0 && typeof list[0] === 'bigint') return Float64Array.from(list, Number)
-    return wrong < 0 ? list : this.fail(`${key}[${wrong}]`, 'a finite number', String(list[wrong]))
+    if (typeof list[0] === 'bigint') return Float64Array.from(list, Number)
+    for (let i = 0; i < count; i++)
+      if (!Number.isFinite(list[i])) this.fail(`${key}[${i}]`, 'a finite number', String(list[i]))
+    return list
   }
 
   id(name: string, count: number): number | undefined {

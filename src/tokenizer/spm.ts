@@ -70,8 +70,12 @@ export class SpmModel {
 
 /** Places among the scores, the highest first; equal scores share one. */
 function ranksOf(scores: ArrayLike<number>): Int32Array {
-  const ids = Int32Array.from(scores, (_, id) => id)
-  const falls = ids.every(id => id === 0 || scores[id]! <= scores[id - 1]!)
+  const ids = new Int32Array(scores.length)
+  let falls = true
+  for (let id = 1; id < ids.length; id++) {
+    ids[id] = id
+    if (scores[id]! > scores[id - 1]!) falls = false
+  }
   // Most vocabularies are in this order already.
   if (!falls) ids.sort((a, b) => scores[b]! - scores[a]!)
   const ranks = new Int32Array(ids.length)
@@ -98,9 +102,8 @@ class PieceMerges implements MergeRules {
   constructor({ pieces, types, scores }: SpmOptions) {
     this.#pieces = pieces
     this.#types = types
-    pieces.forEach((piece, id) => {
-      if (!this.#ids.has(piece)) this.#ids.set(piece, id)
-    })
+    // Of equal pieces the first counts.
+    for (let id = pieces.length - 1; id >= 0; id--) this.#ids.set(pieces[id]!, id)
     this.#ranks = ranksOf(scores)
   }
 

@@ -113,7 +113,8 @@ function isSpecial(type: number | undefined): boolean {
 }
 
 function* addedTokens({ pieces, types, lstrip, rstrip }: Vocabulary): Generator<AddedToken> {
-  for (const [id, text] of pieces.entries()) {
+  for (let id = 0; id < pieces.length; id++) {
+    const text = pieces[id]!
     const special = isSpecial(types[id])
     if (special || types[id] === TokenType.userDefined)
       yield { text, id, special, lstrip: lstrip?.has(id) ?? false, rstrip: rstrip?.has(id) ?? false }
