@@ -5,7 +5,8 @@ import { formatNames } from '../formats/readers.ts'
 
 /** `value` as the schema has it; `what` names the call in the message. */
 export function checkOptions<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value, { reportInput: true })
+  // Without the code that Zod would write for schemas that are used often.
+  const result = schema.safeParse(value, { reportInput: true, jitless: true })
   if (result.success) return result.data
   const issue = result.error.issues[0]!
   const path = issue.path.join('.') || 'options'

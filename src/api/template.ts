@@ -153,9 +153,8 @@ function ownSources(metadata: Metadata, file: string): Map<string, string> {
 
 function detect(metadata: Metadata): BuiltinName | undefined {
   const tokens = metadata.get('tokenizer.ggml.tokens')
-  const texts = new Set<unknown>(Array.isArray(tokens) ? tokens : [])
   const architecture = String(metadata.get('general.architecture'))
-  return detectBuiltin({ architecture, hasToken: text => texts.has(text) })
+  return detectBuiltin({ architecture, hasToken: text => Array.isArray(tokens) && tokens.includes(text) })
 }
 
 /** Texts of a model's special tokens, by the names that templates know them by. */
