@@ -1,4 +1,5 @@
 // Reading and writing GGUF: every type of value, version 2, split models, and what the writer refuses.
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError, ModelFormatError, SourceError } from '../../src/errors.ts'
 import * as gguf from '../../src/formats/gguf.ts'
@@ -12,6 +13,13 @@ const f32Tensor = (name: string, shape: number[], first = 0): WritableTensor => 
   const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => first + i)
   return { name, type: 'F32', shape, data: new Uint8Array(values.buffer) }
 }
+/** Characters, parts of some, a text of 244 bytes and the last of all characters. */
+const PARTS: readonly (readonly number[])[] = [
+  ...['a', '▁', 'ß', '🦙', '\0', '\ufeff', 'x'.repeat(244), '\u{10ffff}'].map(text => [
+    ...new TextEncoder().encode(text),
+  ]),
+  ...[0x80, 0x96, 0xbf, 0xc3, 0xe2, 0xf0, 0xf4, 0xff].map(byte => [byte]),
+]
 const read = async (model: ModelFile, name: string) => {
   const { source, offset, bytes } = model.tensors.get(name)!
   return new Float32Array((await source.read(offset, bytes)).buffer)
@@ -102,6 +110,30 @@ describe('values', () => {
     expect(model.metadata.get('piece')).toBe('a\uFFFD')
     expect(model.metadata.get('pieces')).toEqual(['a\uFFFD', '\uFEFFx'])
   })
+
+  test('texts of an array are those that each would be alone', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.array(fc.constantFrom(...PARTS), { maxLength: 6 }), { maxLength: 8 }), {
+          maxLength: 3,
+        }),
+        async arrays => {
+          const texts = arrays.map(array => array.map(parts => Uint8Array.from(parts.flat())))
+          const metadata = texts.map((texts, i) =>
+            raw.arrayEntry(
+              `texts ${i}`,
+              raw.type.string,
+              texts.map(text => raw.bytes(...raw.u64(text.length), ...text)),
+              texts.length,
+            ),
+          )
+          const model = await open(raw.rawGguf({ metadata }))
+          const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+          for (const [i, array] of texts.entries())
+            expect(model.metadata.get(`texts ${i}`)).toEqual(array.map(text => decoder.decode(text)))
+        },
+      ),
+    ))
 
   test('metadata is a Map to look at', async () => {
     const { metadata } = await open(await ggufBytes({ metadata: { a: 1, b: ['x'] }, tensors: [] }))

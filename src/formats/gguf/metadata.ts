@@ -144,9 +144,27 @@ function readBool(cursor: Cursor, field: string): boolean {
   return value === 1
 }
 
+/** The last character of all, twice: as many bytes as a length, and nobody's text. */
+const BETWEEN = '\u{10ffff}\u{10ffff}'
+const HALF_BETWEEN = 0xbfbf8ff4
+const FIRST_OF_BETWEEN = 0xf4
+
 /** Strings with their lengths, which the cursor has checked. */
 function decodeTexts(bytes: Uint8Array, count: number): string[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const apart = bytes.slice()
+  const view = new DataView(apart.buffer)
+  if (apart.includes(FIRST_OF_BETWEEN)) return decodeOneByOne(apart, view, count)
+  // All at once, which takes half as long: what begins a character ends one that lacks bytes, as the end of a text does.
+  for (let at = 0; at < apart.length; ) {
+    const length = view.getUint32(at, true)
+    view.setUint32(at, HALF_BETWEEN, true)
+    view.setUint32(at + 4, HALF_BETWEEN, true)
+    at += 8 + length
+  }
+  return decodeText(apart).split(BETWEEN).slice(1)
+}
+
+function decodeOneByOne(bytes: Uint8Array, view: DataView, count: number): string[] {
   let at = 0
   return Array.from({ length: count }, () => {
     const start = at + 8
