@@ -28,19 +28,22 @@ export function plan(program: Program, limits: PlanLimits, guard = 0): Plan {
   const lifetimes = lifetimesOf(program)
   const offsets = new Array<number>(program.tensorCount).fill(-1)
   const sizes = new Array<number>(program.tensorCount).fill(0)
-  const placed: { start: number; end: number; from: number; to: number }[] = []
+  /** In order of place; without guards only those that a tensor to come may meet. */
+  let placed: { start: number; end: number; to: number }[] = []
   let bytes = 0
   for (const { tensor, from, to } of lifetimes) {
     const size = capacity(tensor.shape[0]!, limits) * columns(tensor) * Float32Array.BYTES_PER_ELEMENT
     const room = align(size) + 2 * align(guard)
+    // They come in the order in which they are made.
+    if (guard === 0) placed = placed.filter(other => other.to >= from)
     let start = 0
+    let place = 0
     for (const other of placed) {
-      if (guard === 0 && (other.to < from || other.from > to)) continue
       if (start + room <= other.start) break
-      start = Math.max(start, other.end)
+      start = other.end
+      place++
     }
-    placed.push({ start, end: start + room, from, to })
-    placed.sort((a, b) => a.start - b.start)
+    placed.splice(place, 0, { start, end: start + room, to })
     offsets[tensor.id] = start + align(guard)
     sizes[tensor.id] = size
     bytes = Math.max(bytes, start + room)
