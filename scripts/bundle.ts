@@ -27,7 +27,6 @@ const options = {
   format: 'cjs',
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'moduleUrl' },
-  banner: { js: '"use strict"; const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
   platform: 'node',
   target: 'node20',
   // Finds its binary beside its own file.
@@ -39,15 +38,22 @@ const options = {
   logLevel: 'warning',
 } satisfies BuildOptions
 
-const { metafile } = await build({
-  ...options,
-  entryPoints: { main: 'src/cli/main.ts', program: 'src/cli/program.ts', hub },
-})
+const beginning = '"use strict"; const moduleUrl = require("node:url").pathToFileURL(__filename).href;'
+const results = await Promise.all([
+  build({ ...options, banner: { js: beginning }, entryPoints: { main: 'src/cli/main.ts', hub } }),
+  // A function, as src/cli/compiled.ts has it.
+  build({
+    ...options,
+    banner: { js: `(function (require, __filename) { ${beginning}` },
+    footer: { js: '})' },
+    entryPoints: { program: 'src/cli/program.ts' },
+  }),
+])
 await chmod(join(folder, 'main.js'), 0o755)
 await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
 
 const packages = new Set<string>()
-for (const { inputs } of Object.values(metafile.outputs))
+for (const { inputs } of results.flatMap(({ metafile }) => Object.values(metafile.outputs)))
   for (const path of Object.keys(inputs)) {
     const found = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]
     if (found !== undefined) packages.add(found)

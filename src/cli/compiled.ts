@@ -24,7 +24,7 @@ const DIGEST_BYTES = 32
 export interface CompiledScript {
   /** Whether it was compiled by an earlier process. */
   readonly kept: boolean
-  /** Runs the script, which has `require` and `__filename`. */
+  /** Calls the function that the script is, with `require` and the script's path. */
   run(): void
   /**
    * Writes all that is compiled by now for processes to come, if that is notably more than what was kept. Does nothing where
@@ -34,15 +34,15 @@ export interface CompiledScript {
 }
 
 /**
- * A script in CommonJS, of ASCII characters. What is kept of it lies in `folder`, which is made where it is missing, and used
- * only if nobody but its owner, this user, can write there: compiled code is as trusted as a program. The script's text, Node and the
- * processor decide the file's name, so that it always fits; V8, which takes damaged code as it is, gets none.
+ * A script of ASCII characters that is one function. What is kept of it lies in `folder`, which is made where it is missing, and used
+ * only if nobody but its owner, this user, can write there: compiled code is as trusted as a program. Node, the processor, and where and
+ * when the script was written decide the file's name, so that it always fits; V8, which takes damaged code as it is, gets none.
  */
 export function compiledScript(path: string, folder: string): CompiledScript {
-  // Faster than UTF-8, and no different.
-  const source = readFileSync(path, 'latin1')
+  // Its text says no more than that, and takes a millisecond.
+  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
   const name = createHash('sha256')
-    .update(`${process.version} ${process.arch} ${source}`, 'latin1')
+    .update([process.version, process.arch, path, ino, size, mtimeNs, ctimeNs].join('\0'))
     .digest('hex')
   const file = join(folder, name)
   const digest = (code: Buffer) => createHash('sha256').update(name).update(code).digest()
@@ -53,7 +53,8 @@ export function compiledScript(path: string, folder: string): CompiledScript {
     const rest = bytes.subarray(DIGEST_BYTES)
     return digest(rest).equals(bytes.subarray(0, DIGEST_BYTES)) ? rest : undefined
   })
-  const script = new Script(`(function (require, __filename) {${source}\n})`, {
+  // Faster than UTF-8, and no different.
+  const script = new Script(readFileSync(path, 'latin1'), {
     filename: path,
     ...(code && { cachedData: code }),
   })

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -13,14 +13,23 @@ beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'torchless-compiled-'))
   path = join(home, 'script.js')
   folder = join(home, 'cache', 'compiled')
-  await writeFile(path, scriptOf('first'))
+  await install('first')
 })
 
 afterEach(() => rm(home, { recursive: true }))
 
 /** A script that leaves a word, by a function that is compiled when it is called, and what it was given. */
 function scriptOf(word: string): string {
-  return `function leave() { globalThis.left = [${JSON.stringify(word)}, __filename, require('node:path').sep] }; leave()`
+  return `(function (require, __filename) {
+    function leave() { globalThis.left = [${JSON.stringify(word)}, __filename, require('node:path').sep] }
+    leave()
+  })`
+}
+
+/** As packages are installed: whatever the clock says, another file. */
+async function install(word: string): Promise<void> {
+  await writeFile(`${path}.new`, scriptOf(word))
+  await rename(`${path}.new`, path)
 }
 
 /** Runs the script, keeps what was compiled; whether anything had been. */
@@ -46,7 +55,7 @@ describe('a compiled script', () => {
 
   test('is written anew only when there is notably more of it', async () => {
     const functions = Array.from({ length: 50 }, (_, i) => `(x => x * x + ${i} * x)`)
-    await writeFile(path, `for (const f of [${functions}]) if (globalThis.all) f(1)`)
+    await writeFile(path, `(() => { for (const f of [${functions}]) if (globalThis.all) f(1) })`)
     const keep = (all: boolean) => {
       Object.assign(globalThis, { all })
       const script = compiledScript(path, folder)
@@ -68,7 +77,7 @@ describe('a compiled script', () => {
 
   test('is compiled anew when its text is another of the same length', async () => {
     run()
-    await writeFile(path, scriptOf('other'))
+    await install('other')
     expect(run('other')).toBe(false)
     expect(run('other')).toBe(true)
   })
@@ -95,7 +104,7 @@ describe('a compiled script', () => {
     const [file] = await files()
     const foreign = await readFile(file!)
     await rm(file!)
-    await writeFile(path, scriptOf('other'))
+    await install('other')
     run('other')
     await writeFile((await files())[0]!, foreign)
     expect(run('other')).toBe(false)
@@ -121,7 +130,7 @@ describe('a compiled script', () => {
 
   test('leaves four files at most', async () => {
     for (const word of ['a', 'b', 'c', 'd', 'e', 'f']) {
-      await writeFile(path, scriptOf(word))
+      await install(word)
       run(word)
     }
     expect(await files()).toHaveLength(4)
