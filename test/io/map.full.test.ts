@@ -1,5 +1,6 @@
 // Mapped files: the same bytes as read, at no cost, and an answer rather than a dead process when they go away.
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, open, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +49,14 @@ describe('a mapped file', () => {
     expect(mapping.broken()).toBe(false)
     mapping.unmap()
     await expect(source.map!()).rejects.toThrow(SourceError)
+  })
+
+  test.runIf(existsSync('/sys/kernel/mm/transparent_hugepage'))('asks for large pages', async () => {
+    const mapping = await mapped()
+    const maps = await readFile('/proc/self/smaps', 'utf8')
+    const ours = maps.slice(maps.indexOf(`\n${mapping.address.toString(16)}-`))
+    expect(/^VmFlags:.*$/m.exec(ours)![0]).toContain(' hg')
+    mapping.unmap()
   })
 
   test('is mapped once for all, until the last is done with it', async () => {
