@@ -4,12 +4,13 @@
 //   npx tsx bench/models.ts llama-1b Q4_0        writes it into the cache folder, once, and prints its path
 //   npx tsx bench/models.ts qwen3-0.6b Q4_K_M --out models/
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { cacheFolder } from '../src/ffi/paths.ts'
 import { f32, type WritableTensor, type WritableValue, writeGguf } from '../src/formats/gguf.ts'
+import { writeWhole } from '../src/io/sink.ts'
 import { weightBytes } from '../src/quant/packed.ts'
 import { bytesFor, type QuantName, quants } from '../src/quant/quants.ts'
 import { randomBlocks } from '../test/fixtures/builder.ts'
@@ -102,18 +103,17 @@ export async function syntheticModel(
   const total = tensors.reduce((sum, tensor) => sum + weightBytes(tensor.type, tensor.shape), 0)
   const bar = new SingleBar({ format: `${name} ${type} {bar} {percentage} %`, clearOnComplete: true })
   if (process.stderr.isTTY) bar.start(total, 0)
-  const handle = await open(`${path}.part`, 'w')
   try {
-    const write = async (bytes: Uint8Array) => {
-      await handle.write(bytes)
-      bar.increment(bytes.length)
-    }
-    await writeGguf({ write }, { metadata: metadataOf(name, shape), tensors })
+    await writeWhole(path, async sink => {
+      const write = async (bytes: Uint8Array) => {
+        await sink.write(bytes)
+        bar.increment(bytes.length)
+      }
+      await writeGguf({ write }, { metadata: metadataOf(name, shape), tensors })
+    })
   } finally {
-    await handle.close()
     bar.stop()
   }
-  await rename(`${path}.part`, path)
   return path
 }
 

@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { SourceError } from '../errors.ts'
 import { discard } from '../io/http.ts'
+import { PageWrites, writeAll } from '../io/sink.ts'
 import { reason } from '../io/source.ts'
 import type { HubClient, HubFile, PassingError } from './client.ts'
 import { whileLocked } from './wait.ts'
@@ -82,6 +83,7 @@ async function fill(
       try {
         if (part.at < file.size) await receive(client, commit, file, part, options)
       } finally {
+        await part.flush()
         if (part.at - most >= PROGRESS) {
           most = part.at
           progressed()
@@ -161,9 +163,10 @@ function mismatch(response: Response, at: number, size: number): string | undefi
 
 /** The beginning of a file, and the state of its hash behind it. */
 class Part {
-  /** Bytes that are here. */
+  /** Bytes that are here, written or about to be. */
   at = 0
   private hash: Hash
+  private pages: PageWrites
 
   constructor(
     private readonly file: HubFile,
@@ -171,6 +174,7 @@ class Part {
     private readonly options: DownloadOptions,
   ) {
     this.hash = this.newHash()
+    this.pages = this.pagesFrom(0)
   }
 
   /** Reads what an earlier attempt left. */
@@ -184,16 +188,21 @@ class Part {
       if (bytesRead === 0) return this.reset()
       this.count(piece.subarray(0, bytesRead))
     }
+    this.pages = this.pagesFrom(size)
   }
 
   async add(bytes: Uint8Array): Promise<void> {
-    // At its place: should another write the same file, it writes the same bytes there.
-    for (let done = 0; done < bytes.length; )
-      done += (await this.handle.write(bytes, done, bytes.length - done, this.at + done)).bytesWritten
+    await this.pages.add(bytes)
     this.count(bytes)
   }
 
+  /** Writes what `add` has held back. */
+  flush(): Promise<void> {
+    return this.pages.flush()
+  }
+
   async reset(): Promise<void> {
+    this.pages = this.pagesFrom(0)
     await this.handle.truncate(0)
     this.at = 0
     this.hash = this.newHash()
@@ -209,6 +218,11 @@ class Part {
     this.hash.update(bytes)
     this.at += bytes.length
     this.options.onProgress(this.at)
+  }
+
+  /** At their place: should another write the same file, it writes the same bytes there. */
+  private pagesFrom(at: number): PageWrites {
+    return new PageWrites((bytes, place) => writeAll(this.handle, bytes, place), at)
   }
 
   private newHash(): Hash {

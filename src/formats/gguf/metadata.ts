@@ -148,12 +148,15 @@ function readBool(cursor: Cursor, field: string): boolean {
 const BETWEEN = '\u{10ffff}\u{10ffff}'
 const HALF_BETWEEN = 0xbfbf8ff4
 const FIRST_OF_BETWEEN = 0xf4
+/** Bytes of texts that are decoded at once, far below what a string may hold. */
+const MOST_AT_ONCE = 2 ** 27
 
 /** Strings with their lengths, which the cursor has checked. */
 function decodeTexts(bytes: Uint8Array, count: number): string[] {
   const apart = bytes.slice()
   const view = new DataView(apart.buffer)
-  if (apart.includes(FIRST_OF_BETWEEN)) return decodeOneByOne(apart, view, count)
+  if (apart.length > MOST_AT_ONCE || apart.includes(FIRST_OF_BETWEEN))
+    return decodeOneByOne(apart, view, count)
   // All at once, which takes half as long: what begins a character ends one that lacks bytes, as the end of a text does.
   for (let at = 0; at < apart.length; ) {
     const length = view.getUint32(at, true)
