@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { SourceError } from '../errors.ts'
 import { discard } from '../io/http.ts'
-import { PageWrites, writeAll } from '../io/sink.ts'
+import { PageWrites, writeAll } from '../io/page-writes.ts'
 import { reason } from '../io/source.ts'
 import type { HubClient, HubFile, PassingError } from './client.ts'
 import { whileLocked } from './wait.ts'
@@ -19,6 +19,8 @@ export interface DownloadOptions {
 
 /** Bytes that are read at once from what is here already. */
 const PIECE = 2 ** 20
+/** Milliseconds without a byte after which those that came are written. */
+const QUIET = 500
 /** Bytes after which a connection counts as a good one. */
 const PROGRESS = 2 ** 20
 
@@ -124,7 +126,9 @@ async function receive(
   for (;;) {
     let chunk: Uint8Array | undefined
     try {
-      chunk = (await reader?.read())?.value
+      const reading = reader?.read()
+      await whileQuiet(reading, () => part.flush())
+      chunk = (await reading)?.value
     } catch (error) {
       signal?.throwIfAborted()
       throw cut(client, file, part.at, reason(error), error)
@@ -140,6 +144,16 @@ async function receive(
     }
   }
   if (part.at < file.size) throw cut(client, file, part.at, 'it ended')
+}
+
+/** Does something if a promise takes long, and does not wait for the promise then. */
+async function whileQuiet(promise: Promise<unknown> | undefined, action: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const long = new Promise<typeof QUIET>(resolve => {
+    timer = setTimeout(resolve, QUIET, QUIET)
+  })
+  const first = await Promise.race([promise, long]).finally(() => clearTimeout(timer))
+  if (first === QUIET) await action()
 }
 
 function cut(client: HubClient, file: HubFile, at: number, why: string, cause?: unknown): PassingError {

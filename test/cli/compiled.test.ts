@@ -53,6 +53,26 @@ describe('a compiled script', () => {
     expect(run()).toBe(true)
   })
 
+  test('means what its text says, whatever the characters', async () => {
+    const text = "(() => { globalThis.left = [/[^▁]▁/.test('a▁b'), /[一-龯]/.test('é'), String.raw`…`] })"
+    await writeFile(path, text)
+    for (const kept of [false, true]) {
+      const script = compiledScript(path, folder)
+      script.run()
+      script.keep()
+      expect((globalThis as { left?: unknown }).left).toEqual([true, false, '…'])
+      expect(script.kept).toBe(kept)
+    }
+  })
+
+  test('runs where nothing can be kept', () => {
+    const script = compiledScript(path, undefined)
+    script.run()
+    script.keep()
+    expect((globalThis as { left?: unknown }).left).toEqual(['first', path, windows ? '\\' : '/'])
+    expect(script.kept).toBe(false)
+  })
+
   test('is written anew only when there is notably more of it', async () => {
     const functions = Array.from({ length: 50 }, (_, i) => `(x => x * x + ${i} * x)`)
     await writeFile(path, `(() => { for (const f of [${functions}]) if (globalThis.all) f(1) })`)

@@ -49,7 +49,7 @@ describe.runIf(process.platform === 'linux' && availableParallelism() > 1)('NUMA
    */
   const added = async (threads: number, before: string[], expected: Map<number, number>) => {
     let running = true
-    const end = run(threads, 3).then(() => {
+    const end = run(threads, 3).finally(() => {
       running = false
     })
     let seen: Map<number, number>
