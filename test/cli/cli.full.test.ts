@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ggufBytes } from '../../src/formats/gguf.ts'
+import { tokenizerFromGguf } from '../../src/tokenizer/gguf.ts'
 import { llamaGoldens } from '../fixtures/load.ts'
 import { tinyLlama } from '../fixtures/models.ts'
 import { vocabularies } from '../fixtures/vocab.ts'
@@ -250,6 +251,18 @@ describe('other commands', () => {
     expect(plain.tokens).toEqual(golden.promptTokens.slice(1))
     const { out } = await torchless(['tokenize', model, '--ids', plain.tokens.join(',')])
     expect(out).toBe(`${golden.prompt}\n`)
+  })
+
+  it.each(['deepseek-llm', 'deepseek-coder', 'llama-spm'])('tokenize as the library does: %s', async name => {
+    const { metadata } = name === 'llama-spm' ? vocabularies.spm() : vocabularies.bpe()
+    const values = name === 'llama-spm' ? metadata : { ...metadata, 'tokenizer.ggml.pre': name }
+    const path = join(folder, `${name}.gguf`)
+    writeFileSync(path, await ggufBytes({ metadata: values, tensors: [] }))
+    // Characters that patterns name as they are.
+    const text = 'Été Café ÀÉ the▁world 中文と한국어 ⁴ … Ǆ 𐐀𐐨 100'
+    const { out } = await torchless(['tokenize', path, text, '--no-special', '--json'])
+    const tokenizer = tokenizerFromGguf(new Map<string, unknown>(Object.entries(values)) as never, name)
+    expect(JSON.parse(out).tokens).toEqual([...tokenizer.encode(text)])
   })
 
   it('logits', async () => {
