@@ -74,7 +74,7 @@ describe('a compiled script', () => {
   })
 
   test('is written anew only when there is notably more of it', async () => {
-    const functions = Array.from({ length: 50 }, (_, i) => `(x => x * x + ${i} * x)`)
+    const functions = Array.from({ length: 50 }, (_, i) => `function (x) { return x * x + ${i} * x }`)
     await writeFile(path, `(() => { for (const f of [${functions}]) if (globalThis.all) f(1) })`)
     const keep = (all: boolean) => {
       Object.assign(globalThis, { all })
