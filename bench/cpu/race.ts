@@ -1,12 +1,8 @@
 // Runs both engines in turns at one piece of work.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contestant } from './contestant.ts'
 import type { Machine } from './machine.ts'
 import type { Work } from './rows.ts'
 import { CALM, drift, type Pair } from './statistics.ts'
-
-/** Milliseconds after which the threads of the engine that ran before sleep, and do not wait actively any more. */
-const PAUSE = 40
 
 export interface Contestants {
   readonly torchless: Contestant
@@ -39,15 +35,16 @@ export async function race(
   const pairs: Pair[] = []
   const most = Math.ceil(1.5 * rounds)
   const enough = (calm: number) => calm >= rounds || pairs.length >= most || performance.now() >= until
+  await machine.quiet()
   let before = await machine.probe()
   for (let calm = 0; pairs.length < least || !enough(calm); ) {
     const times = new Map<Contestant, number>()
     const order = pairs.length % 2 === 0 ? [torchless, llama] : [llama, torchless]
     for (const contestant of order) {
-      await sleep(PAUSE)
+      await machine.quiet()
       times.set(contestant, await contestant.sample(work))
     }
-    await sleep(PAUSE)
+    await machine.quiet()
     const after = await machine.probe()
     const pair = { torchless: times.get(torchless)!, llama: times.get(llama)!, before, after }
     pairs.push(pair)
