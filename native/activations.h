@@ -96,6 +96,8 @@ struct Tiles {
   uint8_t *q;
   float *d, *sum, *sum16;
   int32_t *start128, *start8, *start32;
+  /** By runs of 32, with bytes that count from `base`. */
+  const int32_t *starts_of(int base) const { return base == 8 ? start8 : start128; }
   /** [tile][columns][width]; pairs of bf16 [tile][columns / 2][width][2]. Padded with zeros to whole panels of words. */
   uint8_t *floats, *rounded;
 

@@ -169,7 +169,7 @@ template <int greatest, bool halves, int base, bool has_min, bool is_signed> str
           }
         }
       } else {
-        products<panels, width, tokens>(w, q, (base == 8 ? x.start8 : x.start128) + at + offset, sums);
+        products<panels, width, tokens>(w, q, x.starts_of(base) + at + offset, sums);
         for (int p = 0; p < panels; p++) {
           const F d = f_load(panel[p].d + run * FW);
           TL_UNROLL

@@ -49,7 +49,7 @@ template <HasRuns Format> struct Runs {
         f_store(sums + t * FW, sum);
       }
     } else {
-      products<8, tokens>(words, q, (Kind::base == 8 ? x.start8 : x.start128) + at, some);
+      products<8, tokens>(words, q, x.starts_of(Kind::base) + at, some);
       const F d = f_load(panel.d + run * FW);
       TL_UNROLL
       for (int t = 0; t < tokens; t++) {

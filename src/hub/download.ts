@@ -127,7 +127,7 @@ async function receive(
     let chunk: Uint8Array | undefined
     try {
       const reading = reader?.read()
-      await whileQuiet(reading, () => part.flush())
+      await ifQuiet(reading, () => part.flush())
       chunk = (await reading)?.value
     } catch (error) {
       signal?.throwIfAborted()
@@ -146,8 +146,8 @@ async function receive(
   if (part.at < file.size) throw cut(client, file, part.at, 'it ended')
 }
 
-/** Does something if a promise takes long, and does not wait for the promise then. */
-async function whileQuiet(promise: Promise<unknown> | undefined, action: () => Promise<void>): Promise<void> {
+/** Does something, once, if nothing comes of a promise for `QUIET`; else waits for the promise. */
+async function ifQuiet(promise: Promise<unknown> | undefined, action: () => Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const long = new Promise<typeof QUIET>(resolve => {
     timer = setTimeout(resolve, QUIET, QUIET)
