@@ -3,6 +3,7 @@
 //   npm run bench:cpu                                    everything, in less than 20 minutes once the models are written
 //   npm run bench:cpu -- --quick                         a row of each kind, in less than 3
 //   npm run bench:cpu -- --only 'decode Q4' --rounds 11  rows by name
+//   npm run bench:cpu -- --only 'Q4_0' --threads 1,2,4   on so many threads each
 //   npm --silent run bench:cpu -- --json                 for programs
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ import { type Machine, machine } from './cpu/machine.ts'
 import { type Contestants, race } from './cpu/race.ts'
 import { Remote } from './cpu/remote.ts'
 import { type Cost, type Result, resultOf } from './cpu/result.ts'
-import { type Row, rows, shortened } from './cpu/rows.ts'
+import { onThreads, type Row, rows, shortened } from './cpu/rows.ts'
 import { startContestants } from './cpu/start.ts'
 import { report } from './cpu/table.ts'
 import { Torchless } from './cpu/torchless.ts'
@@ -25,13 +26,13 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     rounds: { type: 'string' },
+    threads: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
 const { quick } = values
-const rounds = Number(values.rounds ?? (quick ? 5 : 7))
-if (!Number.isInteger(rounds) || rounds < 1)
-  throw new Error(`--rounds: expected a whole number from 1, found ${values.rounds}`)
+const rounds = wholeNumber('rounds', values.rounds ?? (quick ? '5' : '7'))
+const threads = values.threads?.split(',').map(count => wholeNumber('threads', count))
 /** Pairs of each row, however long they take. */
 const least = quick ? Math.min(3, rounds) : rounds
 /** For all rows; what one leaves of its share is for those after it. */
@@ -40,17 +41,18 @@ const only = new RegExp(values.only)
 const chosen = rows
   .filter(row => only.test(row.name) && (!quick || row.quick))
   .map(row => (quick ? shortened(row) : row))
+  .flatMap(row => (threads ? threads.map(count => onThreads(row, count)) : row))
 if (chosen.length === 0)
   throw new Error(`expected one of ${rows.map(row => row.name).join(', ')}, found ${only}`)
 
 installPeers()
 const here = await machine()
-const results = await measure(chosen, here)
+const results = await measure(chosen)
 results.sort((a, b) => chosen.indexOf(a.row) - chosen.indexOf(b.row))
 const heading = {
   date: new Date().toISOString(),
   processor: here.processor,
-  threads: here.threads,
+  threads: threads ?? [here.threads],
   level: here.level,
   torchless: JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version,
   llama: llamaVersion(),
@@ -58,16 +60,17 @@ const heading = {
 console.log(values.json ? JSON.stringify({ ...heading, results }) : report(heading, results))
 
 /** Rows that can share loaded engines follow each other; each tells its ratio as soon as it is known. */
-async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]> {
+async function measure(wanted: readonly Row[]): Promise<Result[]> {
   const results: Result[] = []
   const start = performance.now()
   const groups = new Map<string, Row[]>()
   for (const row of wanted) {
-    const key = [row.shape, row.type, row.level, row.kind === 'start', row.repack].join()
+    const key = [row.shape, row.type, row.level, row.kind === 'start', row.repack, row.threads].join()
     groups.set(key, [...(groups.get(key) ?? []), row])
   }
   for (const group of groups.values()) {
-    const { contestants, cost } = await load(group, here.threads)
+    const here = await machine(group[0]!.threads)
+    const { contestants, cost } = await load(group, here)
     // The longest past first: shorter ones are the beginning of it.
     for (const row of group.toSorted((a, b) => b.depth - a.depth)) {
       const until = start + (1000 * seconds * (results.length + 1)) / wanted.length
@@ -85,7 +88,7 @@ async function measure(wanted: readonly Row[], here: Machine): Promise<Result[]>
 /** Engines for rows of one model. */
 async function load(
   group: readonly Row[],
-  threads: number,
+  { threads }: Machine,
 ): Promise<{ contestants: Contestants; cost: Cost | undefined }> {
   const { shape, type, kind, level, repack = true } = group[0]!
   const path = await syntheticModel(shape, type)
@@ -100,4 +103,11 @@ async function load(
   // ggml's name for AVX2 with what else the first processors that had it could do.
   const llama = await Remote.load({ ...engine, name: 'llama', variant: 'haswell' })
   return { contestants: { torchless, llama }, cost: torchless.cost }
+}
+
+function wholeNumber(option: string, text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1)
+    throw new Error(`--${option}: expected a whole number from 1, found ${text}`)
+  return number
 }

@@ -28,9 +28,10 @@ export interface Machine {
   quiet(): Promise<void>
 }
 
-export async function machine(): Promise<Machine> {
+/** With as many threads as torchless takes by itself unless told otherwise. */
+export async function machine(wanted?: number): Promise<Machine> {
   const library = cpuLibrary(await nativeLibrary())
-  const threads = library.os.defaultThreads()
+  const threads = wanted ?? library.os.defaultThreads()
   return {
     processor: cpus()[0]?.model.trim() ?? process.arch,
     threads,

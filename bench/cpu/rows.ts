@@ -27,6 +27,8 @@ export interface Row extends Work {
   readonly level?: 'avx2'
   /** Of `start`, whether llama.cpp rearranges the weights while it loads, as it does unless told otherwise. Default true. */
   readonly repack?: false
+  /** Of each engine. Default: as many as torchless takes by itself. */
+  readonly threads?: number
   /** Whether `--quick` has it. */
   readonly quick?: true
 }
@@ -94,4 +96,9 @@ export const rows: readonly Row[] = [
 /** The same with half of the tokens, for which half of the time does. */
 export function shortened(row: Row): Row {
   return { ...row, tokens: row.tokens / 2 }
+}
+
+/** The same on so many threads. */
+export function onThreads(row: Row, threads: number): Row {
+  return { ...row, threads, name: `${row.name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}` }
 }
