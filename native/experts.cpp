@@ -206,8 +206,9 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
   // What is on disk arrives in order, and makes room for what follows when it is used.
   const bool in_order = std::any_of(op.parts.begin(), op.parts.end(), [](const MatmulPart &part) { return part.lazy >= 0; });
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
+  Taker taker(context.shares, team);
   Piece piece;
-  while (piece_at(in_order ? context.counters[0].take(1) : context.shares.take(team), g, parts, chunk, rows_of, piece)) {
+  while (piece_at(in_order ? context.counters[0].take(1) : taker.next(), g, parts, chunk, rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) break;
     const MatmulPart &part = op.parts[piece.part];
     const int first = g.starts[piece.matrix], rows = rows_of(piece.part);
@@ -220,7 +221,7 @@ void matmul_experts(const Op &op, const Context &context, const Team &team) {
       Weight weight = part.lazy < 0 || has_parts(part.weight.type) ? part.experts[piece.matrix] : part.weight;
       weight = weight.some_rows(slab.begin, slab.end - slab.begin);
       if (part.lazy >= 0) weight.data = slab.data;
-      multiply(weight, row - slab.begin, end - slab.begin, g.rows_of(piece.matrix), g.count_of(piece.matrix), output, memory);
+      multiply(weight, {row - slab.begin, end - slab.begin}, g.rows_of(piece.matrix), g.count_of(piece.matrix), output, memory);
       if (part.lazy >= 0) context.reader->release(part.lazy, piece.matrix, row, end - row);
     }
   }
@@ -281,12 +282,13 @@ void matmul_heads(const Op &op, const Context &context, const Team &team) {
   team.barrier();
 
   uint8_t *memory = g.threads + thread_bytes(columns, tokens) * team.index;
+  Taker taker(context.shares, team);
   Piece piece;
-  while (piece_at(context.shares.take(team), g, 1, chunk, rows_of, piece)) {
+  while (piece_at(taker.next(), g, 1, chunk, rows_of, piece)) {
     if (context.stop.load(std::memory_order_relaxed)) return;
     const int first = g.starts[piece.matrix];
     const size_t row = size_t(piece.matrix) * op.head_rows.stride + op.head_rows.first;
-    multiply(op.table.some_rows(row, rows), piece.begin, piece.end, g.rows_of(piece.matrix), tokens,
+    multiply(op.table.some_rows(row, rows), {piece.begin, piece.end}, g.rows_of(piece.matrix), tokens,
              {op.outputs[0].data, rows, nullptr, nullptr, g.pairs + first}, memory);
   }
 }

@@ -11,6 +11,8 @@ namespace {
 constexpr int LEAST_CHUNKS = 8;
 /** The same of a matrix of words, whose rows are the better read the more of them are read together. */
 constexpr int LEAST_WORD_CHUNKS = 4;
+/** Bytes of a place, of several that are read by turns: it takes some before the processor reads ahead there. */
+constexpr size_t LEAST_PLACE = 1 << 16;
 
 #if defined(TL_BF16_DOT)
 void round_to_bf16(const float *x, uint16_t *out, int columns) {
@@ -112,39 +114,38 @@ template <class Source> struct F8Row : F32Row {
   }
 };
 
-/** Rows of plain numbers go side by side: activations are many bytes beside them, and are read once for all. */
-constexpr int SIDE_BY_SIDE = 4;
+/** Places of plain numbers that are read by turns: activations are many bytes beside them, and are read once for all. */
+constexpr int FLOAT_PLACES = 4;
 
 /**
- * Dot products of `rows` rows from `row` on and `tokens` rows of activations, two sums each in flight, in eight parts at lanes[FW · t +
- * r]. What lies behind these rows is asked for on the way, front to back: to the memory they are still one stream.
+ * Dot products of the row at p and those of the other places, `apart` bytes from one to the next, with `tokens` rows of activations,
+ * two sums each in flight; in eight parts at lanes[FW · (tokens · place + t)].
  */
-template <class Row, int rows, int tokens>
-inline void float_dots(const Weight &w, int row, const typename Row::X *x, F8 *lanes) {
-  constexpr int step = Row::step, line = 64;
-  const size_t row_bytes = w.row_bytes;
+template <class Row, int tokens, int places>
+inline void float_dots(const Weight &w, int row, int apart, const typename Row::X *x, F8 *lanes) {
+  constexpr int step = Row::step;
+  const size_t apart_bytes = w.row_bytes * apart;
   const int columns = w.columns;
-  const uint8_t *p = w.row(row), *ahead = p + rows * row_bytes;
-  F sums[rows][tokens][2];
-  for (auto &row : sums)
-    for (auto &pair : row) pair[0] = pair[1] = f_set(0);
-  float rest[rows][tokens] = {};
+  const uint8_t *p = w.row(row);
+  F sums[places][tokens][2];
+  for (auto &place : sums)
+    for (auto &pair : place) pair[0] = pair[1] = f_set(0);
+  float rest[places][tokens] = {};
   for (int from = 0; from < columns; from += Row::span) {
     const int end = std::min(columns - from, Row::span) + from;
-    typename Row::Scale scales[rows];
-    for (int r = 0; r < rows; r++) scales[r] = Row::scale(w, row + r, from);
+    typename Row::Scale scales[places];
+    for (int r = 0; r < places; r++) scales[r] = Row::scale(w, row + r * apart, from);
     const auto add = [&](int i, int half) {
       TL_UNROLL
       for (int t = 0; t < tokens; t++) {
         const auto in = Row::load_x(x + size_t(t) * columns + i);
         TL_UNROLL
-        for (int r = 0; r < rows; r++)
-          sums[r][t][half] = Row::add_product(Row::load(p + r * row_bytes + size_t(i) * Row::bytes, scales[r]), in, sums[r][t][half]);
+        for (int r = 0; r < places; r++)
+          sums[r][t][half] = Row::add_product(Row::load(p + r * apart_bytes + size_t(i) * Row::bytes, scales[r]), in, sums[r][t][half]);
       }
     };
     int i = from;
     for (; i + 2 * step <= end; i += 2 * step) {
-      for (int n = 0; n < rows * 2 * step * Row::bytes; n += line) __builtin_prefetch((ahead += line), 0, 2);
       add(i, 0);
       add(i + step, 1);
     }
@@ -153,31 +154,38 @@ inline void float_dots(const Weight &w, int row, const typename Row::X *x, F8 *l
       i += step;
     }
     for (; i < end; i++)
-      for (int r = 0; r < rows; r++)
+      for (int r = 0; r < places; r++)
         for (int t = 0; t < tokens; t++)
-          rest[r][t] += Row::product(p + r * row_bytes + size_t(i) * Row::bytes, scales[r], x[size_t(t) * columns + i]);
+          rest[r][t] += Row::product(p + r * apart_bytes + size_t(i) * Row::bytes, scales[r], x[size_t(t) * columns + i]);
   }
   TL_UNROLL
-  for (int r = 0; r < rows; r++)
+  for (int r = 0; r < places; r++)
     TL_UNROLL
-    for (int t = 0; t < tokens; t++) lanes[FW * t + r] = f8_add(f8_fold(f_add(sums[r][t][0], sums[r][t][1])), f8_set(rest[r][t] / 8));
+    for (int t = 0; t < tokens; t++)
+      lanes[FW * (tokens * r + t)] = f8_add(f8_fold(f_add(sums[r][t][0], sums[r][t][1])), f8_set(rest[r][t] / 8));
 }
 
-template <class Row, int tokens>
-void float_rows_times(const Weight &w, int begin, int end, const typename Row::X *x, int first_token, const Output &output) {
-  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
-    int r = 0;
-    for (; r + SIDE_BY_SIDE <= rows; r += SIDE_BY_SIDE) float_dots<Row, SIDE_BY_SIDE, tokens>(w, row + r, x, lanes + r);
-    for (; r < rows; r++) float_dots<Row, 1, tokens>(w, row + r, x, lanes + r);
+template <class Row, int tokens, int places>
+void float_places_times(const Weight &w, const Span &span, const typename Row::X *x, int first_token, const Output &output) {
+  each_rows<tokens, places>(span, first_token, output, [&](int row, int rows, F8 *lanes) {
+    for (int r = 0; r < rows; r++) float_dots<Row, tokens, places>(w, row + r, span.apart, x, lanes + r);
   });
 }
 
+template <class Row, int tokens>
+void float_rows_times(const Weight &w, const Span &span, const typename Row::X *x, int first_token, const Output &output) {
+  if (span.places == FLOAT_PLACES) return float_places_times<Row, tokens, FLOAT_PLACES>(w, span, x, first_token, output);
+  const int apart = (span.end - span.begin) / FLOAT_PLACES, rest = span.begin + FLOAT_PLACES * apart;
+  float_places_times<Row, tokens, FLOAT_PLACES>(w, {span.begin, span.begin + apart, FLOAT_PLACES, apart}, x, first_token, output);
+  float_places_times<Row, tokens, 1>(w, {rest, span.end}, x, first_token, output);
+}
+
 template <class Row>
-void by_float_rows(const Weight &w, int begin, int end, const typename Row::X *x, int count, const Output &output) {
+void by_float_rows(const Weight &w, const Span &span, const typename Row::X *x, int count, const Output &output) {
   const auto at = [&](int t) { return x + size_t(t) * w.columns; };
   int t = 0;
-  for (; t + 2 <= count; t += 2) float_rows_times<Row, 2>(w, begin, end, at(t), t, output);
-  if (t < count) float_rows_times<Row, 1>(w, begin, end, at(t), t, output);
+  for (; t + 2 <= count; t += 2) float_rows_times<Row, 2>(w, span, at(t), t, output);
+  if (t < count) float_rows_times<Row, 1>(w, span, at(t), t, output);
 }
 
 /** Rows of any format, as floats. */
@@ -189,7 +197,7 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
     const Weight decoded{memory, Type::F32, rows, w.columns, row_bytes, {}};
     Output shifted = output;
     shifted.first_row += row;
-    by_float_rows<F32Row>(decoded, 0, rows, x, count, shifted);
+    by_float_rows<F32Row>(decoded, {0, rows}, x, count, shifted);
   }
 }
 
@@ -197,24 +205,40 @@ struct DecodedSource {
   static void load(const Weight &w, int row, int from, int count, float *out) { decode_columns(w, row, from, count, out); }
 };
 
-void by_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
+/** How many places of a weight are read by turns. */
+int places_of(Type type, int count) {
+  switch (type) {
+  case Type::F32:
+  case Type::F16:
+  case Type::BF16:
+  case Type::F8_E4M3:
+  case Type::F8_E5M2: return FLOAT_PLACES;
+#define TL_PLACES(name) case Type::name:
+    TL_FOR_EACH_DOT(TL_PLACES)
+#undef TL_PLACES
+    return count <= MOST_APART ? BLOCK_PLACES : 1;
+  default: return 1;
+  }
+}
+
+void by_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
-  case Type::F32: return by_float_rows<F32Row>(w, begin, end, a.x, count, o);
-  case Type::F16: return by_float_rows<F16Row>(w, begin, end, a.x, count, o);
-  case Type::F8_E4M3: return by_float_rows<F8Row<E4M3Source>>(w, begin, end, a.x, count, o);
-  case Type::F8_E5M2: return by_float_rows<F8Row<E5M2Source>>(w, begin, end, a.x, count, o);
+  case Type::F32: return by_float_rows<F32Row>(w, rows, a.x, count, o);
+  case Type::F16: return by_float_rows<F16Row>(w, rows, a.x, count, o);
+  case Type::F8_E4M3: return by_float_rows<F8Row<E4M3Source>>(w, rows, a.x, count, o);
+  case Type::F8_E5M2: return by_float_rows<F8Row<E5M2Source>>(w, rows, a.x, count, o);
 #if defined(TL_BF16_DOT)
-  case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.rounded, count, o);
+  case Type::BF16: return by_float_rows<BF16Row>(w, rows, a.rounded, count, o);
 #else
-  case Type::BF16: return by_float_rows<BF16Row>(w, begin, end, a.x, count, o);
+  case Type::BF16: return by_float_rows<BF16Row>(w, rows, a.x, count, o);
 #endif
   case Type::GPTQ:
   case Type::AWQ:
-    if (in_runs(w)) return words_times(w, begin, end, a.rows, count, o, memory);
-    if (ordered_times(w, begin, end, a.x, count, o, memory)) return;
-    return by_decoded_rows(w, begin, end, a.x, count, o, memory);
+    if (in_runs(w)) return words_times(w, rows.begin, rows.end, a.rows, count, o, memory);
+    if (ordered_times(w, rows.begin, rows.end, a.x, count, o, memory)) return;
+    return by_decoded_rows(w, rows.begin, rows.end, a.x, count, o, memory);
   default:
-    if (!by_quantized_rows(w, begin, end, a, count, o)) by_decoded_rows(w, begin, end, a.x, count, o, memory);
+    if (!by_quantized_rows(w, rows, a, count, o)) by_decoded_rows(w, rows.begin, rows.end, a.x, count, o, memory);
   }
 }
 
@@ -234,6 +258,25 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, c
   default:
     if (!by_quantized_panels(w, begin, end, x, count, o, memory)) by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
   }
+}
+
+/**
+ * Calls use(span) with the rows of a chunk of the weight. Those of a stretch of chunks are in `places` places, each as long as the
+ * others and without gaps as chunks follow each other: every chunk has some rows of each.
+ */
+template <class Use> void each_span(const Weight &w, const Chunks &own, int chunk, int chunk_rows, int places, Use use) {
+  const int chunks = own.to - own.from, rows = chunk_rows / places, apart = rows * chunks;
+  const int end = std::min(own.to * chunk_rows, w.rows);
+  if (chunk_rows % places != 0 || w.row_bytes * apart < LEAST_PLACE) return use({chunk * chunk_rows, std::min((chunk + 1) * chunk_rows, end)});
+  Span span{own.from * chunk_rows + (chunk - own.from) * rows, 0, places, apart};
+  span.end = span.begin + rows;
+  // The last place can be shorter.
+  for (; span.places > 0 && span.of(span.places - 1).end > end; span.places--) {
+    const Span last = span.of(span.places - 1);
+    if (last.begin < end) use({last.begin, end});
+  }
+  if (span.places == places) return use(span);
+  for (int p = 0; p < span.places; p++) use(span.of(p));
 }
 
 } // namespace
@@ -291,10 +334,10 @@ Activations Activations::from(int first, int place) const {
   return {columns, x + size_t(first) * columns, rounded + size_t(first) * columns, rows + first, packed, tiles.from(place)};
 }
 
-void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
+void multiply(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory) {
   // Words whose columns are of groups in any order are no panels of 8-bit numbers.
-  if (!a.packed || (w.across() && !in_runs(w))) by_rows(w, begin, end, a, count, o, memory);
-  else by_panels(w, begin, end, a.tiles, count, o, memory);
+  if (!a.packed || (w.across() && !in_runs(w))) by_rows(w, rows, a, count, o, memory);
+  else by_panels(w, rows.begin, rows.end, a.tiles, count, o, memory);
 }
 
 size_t matmul_scratch(const Op &op, int max_tokens, int max_rows, int threads) {
@@ -321,18 +364,23 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   prepare(op, a, count, team);
   team.barrier();
 
-  for (int i = context.shares.take(team); i >= 0; i = context.shares.take(team)) {
+  Taker taker(context.shares, team);
+  for (int i = taker.next(); i >= 0; i = taker.next()) {
     if (context.stop.load(std::memory_order_relaxed)) return;
-    int index = i;
+    int first = 0;
     for (auto &part : op.parts) {
-      const int part_chunks = (part.weight.rows + chunk - 1) / chunk;
-      if (index < part_chunks) {
-        const int begin = index * chunk, end = std::min(begin + chunk, part.weight.rows);
+      const int end = first + (part.weight.rows + chunk - 1) / chunk;
+      if (i < end) {
         const float *residual = op.residual ? op.inputs[1].data : nullptr;
-        multiply(part.weight, begin, end, a, count, {part.output.data, part.output.columns, part.bias, residual, nullptr}, memory);
+        const Output output{part.output.data, part.output.columns, part.bias, residual, nullptr};
+        // What one thread has of this part: the places are parts of that, each on end.
+        const auto [from, to] = Shares::stretch_of(i, chunks, team);
+        const Chunks own{std::max(from, first) - first, std::min(to, end) - first};
+        each_span(part.weight, own, i - first, chunk, a.packed ? 1 : places_of(part.weight.type, count),
+                  [&](const Span &rows) { multiply(part.weight, rows, a, count, output, memory); });
         break;
       }
-      index -= part_chunks;
+      first = end;
     }
   }
 }

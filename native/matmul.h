@@ -85,8 +85,18 @@ inline size_t thread_bytes(int columns, int count) {
   return ((panel > decoded ? panel : decoded) + 63) / 64 * 64;
 }
 
-/** Rows [begin, end) of the weight times `count` rows of activations; `memory` is this thread's own. */
-void multiply(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory);
+/**
+ * Rows [begin, end) and, with each of them, those of the further places: `apart` rows behind it, twice as many, and so on. Processors
+ * read ahead wherever they saw memory being read on end, and more in several such places than in one.
+ */
+struct Span {
+  int begin, end;
+  int places = 1, apart = 0;
+  Span of(int place) const { return {begin + apart * place, end + apart * place}; }
+};
+
+/** The rows of the weight times `count` rows of activations; `memory` is this thread's own. Several places: as places_of says. */
+void multiply(const Weight &w, const Span &rows, const Activations &a, int count, const Output &output, uint8_t *memory);
 
 /** Of a matrix of words, rows [begin, end) times up to four tokens; their columns must be in runs. `memory` is this thread's own. */
 void words_times(const Weight &w, int begin, int end, const QuantizedRow *x, int count, const Output &output, uint8_t *memory);

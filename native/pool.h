@@ -38,6 +38,11 @@ struct Counter {
   int take(int chunk) { return next.fetch_add(chunk, std::memory_order_relaxed); }
 };
 
+/** Chunks [from, to). */
+struct Chunks {
+  int from, to;
+};
+
 /**
  * Chunks [0, count) in one stretch a thread, since memory is read fastest in one place; who is done takes from the end of
  * another's stretch.
@@ -48,27 +53,58 @@ public:
 
   /** Sets the caller's own stretch; all have to before the first one takes. */
   void begin(int count, const Team &team) {
-    const uint64_t from = uint64_t(count) * team.index / team.size, to = uint64_t(count) * (team.index + 1) / team.size;
-    ranges[team.index].left.store(from << 32 | to, std::memory_order_relaxed);
+    const auto [from, to] = stretch(team.index, count, team);
+    ranges[team.index].left.store(uint64_t(from) << 32 | uint64_t(to), std::memory_order_relaxed);
   }
-  /** The next chunk, or -1 if nothing is left. */
-  int take(const Team &team) {
+  /** The stretch that a chunk belongs to, whoever takes it. */
+  static Chunks stretch_of(int chunk, int count, const Team &team) {
+    return stretch(int((int64_t(chunk + 1) * team.size - 1) / count), count, team);
+  }
+  /**
+   * The next chunks of the caller's stretch, or else the last ones of another's; none if nothing is left. A quarter of what that stretch
+   * still has: an atomic instruction waits for all that is being read, and the next chunk could have been on its way.
+   */
+  Chunks take(const Team &team) {
     for (int i = 0; i < team.size; i++) {
       std::atomic<uint64_t> &left = ranges[(team.index + i) % team.size].left;
       uint64_t now = left.load(std::memory_order_relaxed);
-      while (now >> 32 < (now & 0xffffffff)) {
-        const uint64_t next = i == 0 ? now + (uint64_t(1) << 32) : now - 1;
-        if (left.compare_exchange_weak(now, next, std::memory_order_relaxed)) return int(i == 0 ? now >> 32 : next & 0xffffffff);
+      for (;;) {
+        const int from = int(now >> 32), to = int(now & 0xffffffff), some = (to - from + 3) / 4;
+        if (some <= 0) break;
+        const uint64_t next = i == 0 ? now + (uint64_t(some) << 32) : now - uint64_t(some);
+        if (!left.compare_exchange_weak(now, next, std::memory_order_relaxed)) continue;
+        return i == 0 ? Chunks{from, from + some} : Chunks{to - some, to};
       }
     }
-    return -1;
+    return {0, 0};
   }
 
 private:
+  static Chunks stretch(int thread, int count, const Team &team) {
+    const auto start = [&](int index) { return int(int64_t(count) * index / team.size); };
+    return {start(thread), start(thread + 1)};
+  }
   struct alignas(64) Range {
     std::atomic<uint64_t> left{0};
   };
   std::vector<Range> ranges;
+};
+
+/** Hands out to one thread, chunk by chunk, what it takes of the shares. */
+class Taker {
+public:
+  Taker(Shares &shares, const Team &team) : shares(shares), team(team) {}
+
+  /** The next chunk, or -1 if nothing is left. */
+  int next() {
+    if (taken.from == taken.to) taken = shares.take(team);
+    return taken.from < taken.to ? taken.from++ : -1;
+  }
+
+private:
+  Shares &shares;
+  const Team &team;
+  Chunks taken{0, 0};
 };
 
 } // namespace tl

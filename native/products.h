@@ -7,14 +7,16 @@ namespace tl {
 
 /**
  * Calls dots(row, rows, lanes) for up to FW rows at a time. Row r's answer for token t goes to lanes[FW · t + r] in eight parts,
- * which are added up for all of these rows together.
+ * which are added up for all of these rows together; answers of further places follow, FW · tokens on.
  */
-template <int tokens, class Dots> void each_rows(int begin, int end, int first_token, const Output &output, Dots dots) {
-  F8 lanes[tokens * FW];
-  for (int row = begin; row < end; row += FW) {
-    const int rows = std::min(FW, end - row);
+template <int tokens, int places, class Dots> void each_rows(const Span &span, int first_token, const Output &output, Dots dots) {
+  F8 lanes[places * tokens * FW];
+  for (int row = span.begin; row < span.end; row += FW) {
+    const int rows = std::min(FW, span.end - row);
     dots(row, rows, lanes);
-    for (int t = 0; t < tokens; t++) output.put_rows(first_token + t, row, rows, f_combine(lanes + FW * t));
+    for (int p = 0; p < places; p++)
+      for (int t = 0; t < tokens; t++)
+        output.put_rows(first_token + t, row + p * span.apart, rows, f_combine(lanes + FW * (p * tokens + t)));
   }
 }
 
@@ -86,11 +88,14 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
   }
 }
 
+/** Places of weights in blocks that are read by turns for up to `MOST_APART` tokens: with more, multiplying takes longer than reading. */
+constexpr int BLOCK_PLACES = 2, MOST_APART = 3;
+
 /**
- * Rows [begin, end) of a weight in a format of TL_FOR_EACH_DOT times `count` rows of activations, row by row or by panels. False of
- * other formats, with nothing done.
+ * Rows of a weight in a format of TL_FOR_EACH_DOT times `count` rows of activations, row by row or by panels. False of other
+ * formats, with nothing done.
  */
-bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o);
+bool by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o);
 /** Whether `by_quantized_panels` has kernels for several tokens in this format, which are faster than row by row from RUNS_FROM on. */
 bool multiplies_runs(Type type);
 bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory);

@@ -5,21 +5,29 @@
 namespace tl {
 namespace {
 
-template <class Format, int tokens>
-void rows_times(const Weight &w, int begin, int end, const QuantizedRow *x, int first_token, const Output &output) {
-  each_rows<tokens>(begin, end, first_token, output, [&](int row, int rows, F8 *lanes) {
-    for (int r = 0; r < rows; r++) dot_row<Format, tokens>(w.data + w.row_bytes * (row + r), w.columns, x, lanes + r);
+template <class Format, int tokens, int places>
+void places_times(const Weight &w, const Span &span, const QuantizedRow *x, int first_token, const Output &output) {
+  each_rows<tokens, places>(span, first_token, output, [&](int row, int rows, F8 *lanes) {
+    for (int r = 0; r < rows; r++) dot_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
   });
 }
 
+template <class Format, int tokens>
+void rows_times(const Weight &w, const Span &span, const Activations &a, int first_token, const Output &output) {
+  const QuantizedRow *x = a.rows + first_token;
+  if constexpr (tokens <= MOST_APART)
+    if (span.places == BLOCK_PLACES) return places_times<Format, tokens, BLOCK_PLACES>(w, span, x, first_token, output);
+  places_times<Format, tokens, 1>(w, span, x, first_token, output);
+}
+
 template <class Format>
-void by_format(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
+void by_format(const Weight &w, const Span &span, const Activations &a, int count, const Output &output) {
   int t = 0;
   if constexpr (ROW_TOKENS == 8)
-    for (; t + 8 <= count; t += 8) rows_times<Format, 8>(w, begin, end, a.rows + t, t, output);
-  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a.rows + t, t, output);
-  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a.rows + t, t, output);
-  for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a.rows + t, t, output);
+    for (; t + 8 <= count; t += 8) rows_times<Format, 8>(w, span, a, t, output);
+  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, span, a, t, output);
+  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, span, a, t, output);
+  for (; t < count; t++) rows_times<Format, 1>(w, span, a, t, output);
 }
 
 template <class Format>
@@ -50,10 +58,10 @@ bool multiplies_runs([[maybe_unused]] Type type) {
   return false;
 }
 
-bool by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o) {
+bool by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o) {
   switch (w.type) {
 #define TL_ROWS(name) \
-  case Type::name: by_format<name>(w, begin, end, a, count, o); return true;
+  case Type::name: by_format<name>(w, rows, a, count, o); return true;
     TL_FOR_EACH_DOT(TL_ROWS)
 #undef TL_ROWS
   default: return false;

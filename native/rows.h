@@ -1,4 +1,4 @@
-// Dot products of quantized rows with a few rows of activations in 8 bits: the row is read front to back, once.
+// Dot products of quantized rows with a few rows of activations in 8 bits: rows are read front to back, once.
 #pragma once
 #include "activations.h"
 #include "formats.h"
@@ -51,17 +51,25 @@ TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *
   }
 }
 
-/** Dot products of one row with `tokens` rows of activations, in eight parts each; those of token t go to lanes[FW · t]. */
-template <class Format, int tokens>
-TL_INLINE void dot_row(const uint8_t *row, int columns, const QuantizedRow *x, F8 *lanes) {
-  Sums sums[tokens];
+/**
+ * Dot products of rows in `places` places, `apart` bytes from one to the next, with `tokens` rows of activations, in eight parts each;
+ * those of place p and token t go to lanes[FW · (tokens · p + t)].
+ */
+template <class Format, int tokens, int places>
+TL_INLINE void dot_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes) {
+  Sums sums[places][tokens];
   const int whole = columns / 256;
+  const auto add = [&](int g, int runs) TL_ALWAYS_INLINE {
+    TL_UNROLL
+    for (int p = 0; p < places; p++) dot_group<Format, tokens>(row + apart * p + group_bytes<Format>() * g, g, runs, x, sums[p]);
+  };
   // Of a whole group the compiler knows how many runs there are.
-  for (int g = 0; g < whole; g++) dot_group<Format, tokens>(row + group_bytes<Format>() * g, g, 8, x, sums);
-  if (columns % 256 != 0)
-    dot_group<Format, tokens>(row + group_bytes<Format>() * whole, whole, runs_left<Format>(columns, whole), x, sums);
+  for (int g = 0; g < whole; g++) add(g, 8);
+  if (columns % 256 != 0) add(whole, runs_left<Format>(columns, whole));
   TL_UNROLL
-  for (int t = 0; t < tokens; t++) lanes[FW * t] = sums[t].lanes();
+  for (int p = 0; p < places; p++)
+    TL_UNROLL
+    for (int t = 0; t < tokens; t++) lanes[FW * (tokens * p + t)] = sums[p][t].lanes();
 }
 
 } // namespace tl

@@ -155,13 +155,33 @@ export const matmulCases: readonly CaseMaker[] = [
 ]
 
 /** Shapes of real layers. */
-export const largeMatmulCases: readonly CaseMaker[] = mixed.map(type =>
+export const largeMatmulCases: readonly CaseMaker[] = [
+  ...mixed.map(type =>
+    define(
+      `matmul: ${type}, ${possibleRows(type, 1031)} rows of 2048 columns`,
+      { maxTokens: 128, maxRows: 128, vocabulary: 64 },
+      r => r.g.matmul(r.input(2048), r.weight(type, [possibleRows(type, 1031), 2048])),
+      s => {
+        for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
+      },
+    ),
+  ),
+  // What a thread has of the rows begins and ends within the weights.
   define(
-    `matmul: ${type}, ${possibleRows(type, 1031)} rows of 2048 columns`,
-    { maxTokens: 128, maxRows: 128, vocabulary: 64 },
-    r => r.g.matmul(r.input(2048), r.weight(type, [possibleRows(type, 1031), 2048])),
+    'matmul: weights of several types and sizes, 2048 columns',
+    { passes: [mergeMatmuls], maxTokens: 8, maxRows: 8, vocabulary: 64 },
+    r => {
+      const x = r.input(2048)
+      const parts = [
+        ['Q4_0', 1031],
+        ['F16', 519],
+        ['Q6_K', 773],
+        ['BF16', 300],
+      ] as const
+      return r.join(parts.map(([type, rows]) => r.g.matmul(x, r.weight(type, [rows, 2048]))))
+    },
     s => {
-      for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
+      for (const count of [1, 2, 3, 4, 7]) s.step([[s.create(), count]])
     },
   ),
-)
+]
