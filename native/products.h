@@ -88,8 +88,11 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
   }
 }
 
-/** Places of weights in blocks that are read by turns for up to `MOST_APART` tokens: with more, multiplying takes longer than reading. */
-constexpr int BLOCK_PLACES = 2, MOST_APART = 3;
+/**
+ * Places of weights in blocks that are read by turns, where there are registers for it, for up to `MOST_APART` tokens: with more,
+ * multiplying takes longer than reading.
+ */
+constexpr int BLOCK_PLACES = FW == 16 ? 2 : 1, MOST_APART = 3;
 
 /**
  * Rows of a weight in a format of TL_FOR_EACH_DOT times `count` rows of activations, row by row or by panels. False of other
