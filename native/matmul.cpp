@@ -1,5 +1,6 @@
 // The matmul operation: prepares the activations once (norm, 8 bits), then shares the rows of all its weights
 // among the threads.
+#include "codebooks.h"
 #include "simd_bf16.h"
 #include "products.h"
 #include "words.h"
@@ -188,7 +189,7 @@ void by_float_rows(const Weight &w, const Span &span, const typename Row::X *x, 
   if (t < count) float_rows_times<Row, 1>(w, span, at(t), t, output);
 }
 
-/** Rows of any format, as floats. */
+/** Rows of any layout, as floats. */
 void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int count, const Output &output, uint8_t *memory) {
   const size_t row_bytes = sizeof(float) * w.columns;
   for (int row = begin; row < end; row += DECODED_ROWS) {
@@ -200,10 +201,6 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
     by_float_rows<F32Row>(decoded, {0, rows}, x, count, shifted);
   }
 }
-
-struct DecodedSource {
-  static void load(const Weight &w, int row, int from, int count, float *out) { decode_columns(w, row, from, count, out); }
-};
 
 /** How many places of a weight are read by turns. */
 int places_of(Type type, int count) {
@@ -237,8 +234,7 @@ void by_rows(const Weight &w, const Span &rows, const Activations &a, int count,
     if (in_runs(w)) return words_times(w, rows.begin, rows.end, a.rows, count, o, memory);
     if (ordered_times(w, rows.begin, rows.end, a.x, count, o, memory)) return;
     return by_decoded_rows(w, rows.begin, rows.end, a.x, count, o, memory);
-  default:
-    if (!by_quantized_rows(w, rows, a, count, o)) by_decoded_rows(w, rows.begin, rows.end, a.x, count, o, memory);
+  default: return by_quantized_rows(w, rows, a, count, o, memory);
   }
 }
 
@@ -255,8 +251,7 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &x, int count, c
 #endif
   case Type::GPTQ: return by_panels<WordPanel<Gptq>>(w, begin, end, x, count, o, memory);
   case Type::AWQ: return by_panels<WordPanel<Awq>>(w, begin, end, x, count, o, memory);
-  default:
-    if (!by_quantized_panels(w, begin, end, x, count, o, memory)) by_panels<FloatPanel<DecodedSource>>(w, begin, end, x, count, o, memory);
+  default: return by_quantized_panels(w, begin, end, x, count, o, memory);
   }
 }
 
@@ -288,6 +283,12 @@ void add_forms(Forms &forms, const Weight &w) {
     forms.halves |= name::halves; \
     return;
     TL_FOR_EACH_DOT(TL_FORMS)
+#undef TL_FORMS
+#define TL_FORMS(name, by_halves, size) \
+  case Type::name: forms.quantized = true; \
+    forms.halves |= by_halves; \
+    return;
+    TL_FOR_EACH_CODEBOOK(TL_FORMS)
 #undef TL_FORMS
 #if defined(TL_BF16_DOT)
   case Type::BF16: forms.rounded = true; return;

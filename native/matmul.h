@@ -11,7 +11,7 @@ constexpr int WORD_CHUNK_ROWS = 256;
 /** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 16;
 
-/** Rows of formats that are neither numbers nor in the list below are decoded so many at a time. */
+/** Rows of layouts without kernels of their own are decoded so many at a time. */
 constexpr int DECODED_ROWS = 4;
 
 /** Formats with a dot product of their own, in formats.h, over activations in 8 bits. */

@@ -198,7 +198,7 @@ template <class Format> struct QuantizedPanel {
   static constexpr int steps = columns / 32, unpack_steps = HasRuns<Format> ? columns / Format::length : FW;
   static constexpr bool halves = Format::halves;
   /** Offsets are taken off where sums begin, if bytes may be large; else they are minima. */
-  static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0);
+  static constexpr bool starts = PANEL_UNSIGNED && (Format::is_signed || Format::offset != 0) && !(halves && Format::offset > 32);
   /** What the panel's bytes count from: one of those that activations have sums for. */
   static constexpr int base = !starts ? 0 : halves ? 32 : Format::offset == 8 ? 8 : 128;
   static_assert(!starts || (base >= Format::offset && (base == 128 || !Format::is_signed)));
@@ -241,7 +241,7 @@ template <class Format> struct QuantizedPanel {
     }
   }
 
-private:
+protected:
   /** The rows from where the place begins; copied where there are less than FW of them. */
   static ByteRows rows_of(const Weight &w, const PanelPlace &place, Panel &panel) {
     const size_t offset = group_bytes<Format>() * (place.from / 256);

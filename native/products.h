@@ -94,13 +94,10 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
  */
 constexpr int BLOCK_PLACES = FW == 16 ? 2 : 1, MOST_APART = 3;
 
-/**
- * Rows of a weight in a format of TL_FOR_EACH_DOT times `count` rows of activations, row by row or by panels. False of other
- * formats, with nothing done.
- */
-bool by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o);
+/** Rows of a weight in a block format times `count` rows of activations, row by row or by panels; `memory` is this thread's own. */
+void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory);
+void by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory);
 /** Whether `by_quantized_panels` has kernels for several tokens in this format, which are faster than row by row from RUNS_FROM on. */
 bool multiplies_runs(Type type);
-bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory);
 
 } // namespace tl

@@ -1,5 +1,6 @@
 // Products with weights in block formats, which have kernels of their own: a few rows of activations row by row, more by panels.
 // Apart from the others, since these take a compiler longest and only they need not know of bf16.
+#include "codebooks.h"
 #include "runs.h"
 
 namespace tl {
@@ -43,6 +44,41 @@ void by_tiles(const Weight &w, int begin, int end, const Tiles &x, int count, co
   by_panels<QuantizedPanel<Format>>(w, begin, end, x, count, output, memory);
 }
 
+/** Rows that are unpacked at a time: they stay in the first-level cache. */
+constexpr int UNPACKED_ROWS = 8;
+static_assert(UNPACKED_ROWS * Unpacked<true>::bytes <= DECODED_ROWS * int(sizeof(float)) * Unpacked<true>::length);
+
+/** Rows of formats that are unpacked first. */
+template <bool halves>
+void by_unpacked_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output, uint8_t *memory) {
+  using Format = Unpacked<halves>;
+  const Unpack unpack = unpack_of(w.type);
+  const int blocks = w.columns / Format::length;
+  const size_t row_bytes = size_t(blocks) * Format::bytes;
+  for (int row = begin; row < end; row += UNPACKED_ROWS) {
+    const int rows = std::min(UNPACKED_ROWS, end - row);
+    for (int r = 0; r < rows; r++) unpack(w.row(row + r), blocks, memory + row_bytes * r);
+    Output shifted = output;
+    shifted.first_row += row;
+    by_format<Format>({memory, w.type, rows, w.columns, row_bytes, {}}, {0, rows}, a, count, shifted);
+  }
+}
+
+template <bool halves> struct UnpackedPanel : QuantizedPanel<Unpacked<halves>> {
+  static void unpack(const Weight &w, const PanelPlace &place, Panel &panel, Ahead &ahead) {
+    using Format = Unpacked<halves>;
+    using Base = QuantizedPanel<Format>;
+    const ByteRows rows{panel.copied, sizeof panel.copied / FW};
+    static_assert(sizeof panel.copied / FW >= Base::columns / Format::length * Format::bytes);
+    const Unpack unpack_blocks = unpack_of(w.type);
+    for (int r = 0; r < FW; r++)
+      unpack_blocks(w.row(place.row_at(r)) + w.row_bytes * place.from / w.columns, (place.to - place.from) / Format::length,
+                    panel.copied + rows.stride * r);
+    Base::unpack_rows(rows, place, panel, ahead);
+    Base::unpack_scales(rows, place.to - place.from, panel);
+  }
+};
+
 } // namespace
 
 bool multiplies_runs([[maybe_unused]] Type type) {
@@ -58,23 +94,41 @@ bool multiplies_runs([[maybe_unused]] Type type) {
   return false;
 }
 
-bool by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o) {
+/** Named, so that compilers tell of a format that was forgotten. */
+#define TL_NO_BLOCKS \
+  case Type::F32: \
+  case Type::F16: \
+  case Type::BF16: \
+  case Type::F8_E4M3: \
+  case Type::F8_E5M2: \
+  case Type::GPTQ: \
+  case Type::AWQ
+
+void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
 #define TL_ROWS(name) \
-  case Type::name: by_format<name>(w, rows, a, count, o); return true;
+  case Type::name: return by_format<name>(w, rows, a, count, o);
     TL_FOR_EACH_DOT(TL_ROWS)
 #undef TL_ROWS
-  default: return false;
+#define TL_ROWS(name, halves, size) \
+  case Type::name: return by_unpacked_rows<halves>(w, rows.begin, rows.end, a, count, o, memory);
+    TL_FOR_EACH_CODEBOOK(TL_ROWS)
+#undef TL_ROWS
+  TL_NO_BLOCKS: return;
   }
 }
 
-bool by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
+void by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
 #define TL_PANELS(name) \
-  case Type::name: by_tiles<name>(w, begin, end, x, count, o, memory); return true;
+  case Type::name: return by_tiles<name>(w, begin, end, x, count, o, memory);
     TL_FOR_EACH_DOT(TL_PANELS)
 #undef TL_PANELS
-  default: return false;
+#define TL_PANELS(name, halves, size) \
+  case Type::name: return by_panels<UnpackedPanel<halves>>(w, begin, end, x, count, o, memory);
+    TL_FOR_EACH_CODEBOOK(TL_PANELS)
+#undef TL_PANELS
+  TL_NO_BLOCKS: return;
   }
 }
 

@@ -25,24 +25,11 @@ export type InputRounding = (type: string) => '8 bits' | 'bf16' | undefined
 
 export const noRounding: InputRounding = () => undefined
 
-/** Block formats that are decoded to floats instead, as they have no dot product of their own. */
-const decoded: readonly string[] = [
-  'TQ1_0',
-  'TQ2_0',
-  'IQ1_S',
-  'IQ1_M',
-  'IQ2_XXS',
-  'IQ2_XS',
-  'IQ2_S',
-  'IQ3_XXS',
-  'IQ3_S',
-]
-
 /** Block formats meet 8-bit inputs, and so do words of 4 bits whose groups are runs of as many columns as have one scale there. */
 export const blockRounding: InputRounding = type => {
   const packed = packedType(type)
   if (packed) return isAcross(type) && !packed.ordered && packed.group % 32 === 0 ? '8 bits' : undefined
-  return blockTypes.some(name => name === type) && !decoded.includes(type) ? '8 bits' : undefined
+  return blockTypes.some(name => name === type) ? '8 bits' : undefined
 }
 
 /** The same, and BF16 meets BF16. */
