@@ -119,7 +119,7 @@ template <class Source> struct F8Row : F32Row {
 constexpr int FLOAT_PLACES = 4;
 
 /**
- * Dot products of the row at p and those of the other places, `apart` bytes from one to the next, with `tokens` rows of activations,
+ * Dot products of a row and those of the other places, `apart` rows from one to the next, with `tokens` rows of activations,
  * two sums each in flight; in eight parts at lanes[FW · (tokens · place + t)].
  */
 template <class Row, int tokens, int places>

@@ -8,7 +8,7 @@ namespace tl {
 /** Rows of a chunk of a matrix of words, which are read side by side. */
 constexpr int WORD_CHUNK_ROWS = 256;
 
-/** Weights between two looks at the shared counter: enough to run on, few enough to end together. */
+/** Weights of a chunk: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 16;
 
 /** Rows of layouts without kernels of their own are decoded so many at a time. */
@@ -79,7 +79,7 @@ struct Output {
   }
 };
 
-/** Bytes that a thread needs to multiply by `count` rows of `columns` activations: a panel with its sums, or decoded rows. */
+/** Bytes that a thread needs to multiply by `count` rows of `columns` activations: a panel with its sums, or rows that are decoded or unpacked. */
 inline size_t thread_bytes(int columns, int count) {
   const size_t panel = BYTE_PANELS * (sizeof(Panel) + sizeof(float) * FW * padded_tokens(count)), decoded = sizeof(float) * columns * DECODED_ROWS;
   return ((panel > decoded ? panel : decoded) + 63) / 64 * 64;

@@ -1,6 +1,7 @@
 // The thread pool of the process: threads that run one function together, with barriers inside.
 #pragma once
 #include "os.h"
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -44,10 +45,13 @@ struct Chunks {
 };
 
 /**
- * Chunks [0, count) in one stretch a thread, since memory is read fastest in one place; who is done takes from the end of
+ * Chunks [0, count) in one stretch a thread, since memory is read fastest where it is read on end; who is done takes from the end of
  * another's stretch.
  */
 class Shares {
+  /** Few enough that nobody waits long for them at the end. */
+  static constexpr int MOST_TAKEN = 4;
+
 public:
   explicit Shares(int threads) : ranges(threads) {}
 
@@ -61,15 +65,15 @@ public:
     return stretch(int((int64_t(chunk + 1) * team.size - 1) / count), count, team);
   }
   /**
-   * The next chunks of the caller's stretch, or else the last ones of another's; none if nothing is left. A quarter of what that stretch
-   * still has: an atomic instruction waits for all that is being read, and the next chunk could have been on its way.
+   * The next chunks of the caller's stretch, or else the last ones of another's; none if nothing is left. Several, since an atomic
+   * instruction waits for all that is being read, and the next chunk could have been on its way; the fewer, the less is left.
    */
   Chunks take(const Team &team) {
     for (int i = 0; i < team.size; i++) {
       std::atomic<uint64_t> &left = ranges[(team.index + i) % team.size].left;
       uint64_t now = left.load(std::memory_order_relaxed);
       for (;;) {
-        const int from = int(now >> 32), to = int(now & 0xffffffff), some = (to - from + 3) / 4;
+        const int from = int(now >> 32), to = int(now & 0xffffffff), some = std::min((to - from + 3) / 4, MOST_TAKEN);
         if (some <= 0) break;
         const uint64_t next = i == 0 ? now + (uint64_t(some) << 32) : now - uint64_t(some);
         if (!left.compare_exchange_weak(now, next, std::memory_order_relaxed)) continue;

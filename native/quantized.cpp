@@ -94,15 +94,11 @@ bool multiplies_runs([[maybe_unused]] Type type) {
   return false;
 }
 
-/** Named, so that compilers tell of a format that was forgotten. */
-#define TL_NO_BLOCKS \
-  case Type::F32: \
-  case Type::F16: \
-  case Type::BF16: \
-  case Type::F8_E4M3: \
-  case Type::F8_E5M2: \
-  case Type::GPTQ: \
-  case Type::AWQ
+#define TL_ONE(...) +1
+#define TL_BLOCK(name, length, size) +(length > 1)
+static_assert(0 TL_FOR_EACH_DOT(TL_ONE) TL_FOR_EACH_CODEBOOK(TL_ONE) == 0 TL_FOR_EACH_FORMAT(TL_BLOCK), "each block format is in one of the lists");
+#undef TL_ONE
+#undef TL_BLOCK
 
 void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
@@ -114,7 +110,7 @@ void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, 
   case Type::name: return by_unpacked_rows<halves>(w, rows.begin, rows.end, a, count, o, memory);
     TL_FOR_EACH_CODEBOOK(TL_ROWS)
 #undef TL_ROWS
-  TL_NO_BLOCKS: return;
+  default: return;
   }
 }
 
@@ -128,7 +124,7 @@ void by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, in
   case Type::name: return by_panels<UnpackedPanel<halves>>(w, begin, end, x, count, o, memory);
     TL_FOR_EACH_CODEBOOK(TL_PANELS)
 #undef TL_PANELS
-  TL_NO_BLOCKS: return;
+  default: return;
   }
 }
 
