@@ -52,7 +52,7 @@ results.sort((a, b) => chosen.indexOf(a.row) - chosen.indexOf(b.row))
 const heading = {
   date: new Date().toISOString(),
   processor: here.processor,
-  threads: threads ?? [here.threads],
+  threads: threads?.length === 1 ? threads[0]! : here.threads,
   level: here.level,
   torchless: JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version,
   llama: llamaVersion(),

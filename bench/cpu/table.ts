@@ -7,8 +7,8 @@ export interface Heading {
   /** ISO 8601. */
   readonly date: string
   readonly processor: string
-  /** Of each engine, in one row or another. */
-  readonly threads: readonly number[]
+  /** Of each engine, in rows that do not say otherwise. */
+  readonly threads: number
   readonly level: string
   /** Versions. */
   readonly torchless: string
@@ -20,7 +20,7 @@ export function report(heading: Heading, results: readonly Result[]): string {
   const { date, processor, threads, level, torchless, llama } = heading
   const groups = [...new Set(results.map(({ row }) => row.group))]
   return [
-    `${date}, ${processor}, ${threads.join(', ')} threads\ntorchless ${torchless} (${level}) and ${llama}, in turns`,
+    `${date}, ${processor}, ${threads} threads\ntorchless ${torchless} (${level}) and ${llama}, in turns`,
     ...groups.map(group =>
       groupTable(
         group,

@@ -16,7 +16,7 @@ const result: Result = {
   pairs: { kept: 7, dropped: 2, disturbed: 1 },
 }
 const heading = {
-  ...{ date: '2026-01-01T00:00:00.000Z', processor: 'a processor', threads: [2], level: 'avx2' },
+  ...{ date: '2026-01-01T00:00:00.000Z', processor: 'a processor', threads: 2, level: 'avx2' },
   ...{ torchless: '1.0', llama: 'llama.cpp 2.0' },
 }
 
