@@ -213,7 +213,7 @@ int places_of(Type type, int count) {
 #define TL_PLACES(name) case Type::name:
     TL_FOR_EACH_DOT(TL_PLACES)
 #undef TL_PLACES
-    return count <= MOST_APART ? BLOCK_PLACES : 1;
+    return count == 1 ? BLOCK_PLACES : 1;
   default: return 1;
   }
 }

@@ -88,11 +88,8 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
   }
 }
 
-/**
- * Places of weights in blocks that are read by turns, where there are registers for it, for up to `MOST_APART` tokens: with more,
- * multiplying takes longer than reading.
- */
-constexpr int BLOCK_PLACES = FW == 16 ? 2 : 1, MOST_APART = 3;
+/** Places of weights in blocks that are read by turns for one token, where there are registers for it; more tokens gain nothing. */
+constexpr int BLOCK_PLACES = FW == 16 ? 2 : 1;
 
 /** Rows of a weight in a block format times `count` rows of activations, row by row or by panels; `memory` is this thread's own. */
 void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory);

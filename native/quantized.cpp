@@ -16,7 +16,7 @@ void places_times(const Weight &w, const Span &span, const QuantizedRow *x, int 
 template <class Format, int tokens>
 void rows_times(const Weight &w, const Span &span, const Activations &a, int first_token, const Output &output) {
   const QuantizedRow *x = a.rows + first_token;
-  if constexpr (tokens <= MOST_APART)
+  if constexpr (tokens == 1)
     if (span.places == BLOCK_PLACES) return places_times<Format, tokens, BLOCK_PLACES>(w, span, x, first_token, output);
   places_times<Format, tokens, 1>(w, span, x, first_token, output);
 }
