@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/engine/session.ts'
 import { ContextOverflowError, DisposedError, InvalidOptionError } from '../../src/errors.ts'
 import { range } from '../conformance/random.ts'
+import { withResolvers } from '../support/with-resolvers.ts'
 import { fed, feedRight, full, ids, window } from './feeds.ts'
 import { expectedRows, freeBlocks, mockEngine, rowsOf, VOCABULARY } from './mock.ts'
 
@@ -494,12 +495,3 @@ test('a feed of an id that is undefined is refused', async () => {
   const nothing = [] as number[]
   expect(await rejection(engine.session().feed([1, nothing[0]!]))).toBeInstanceOf(InvalidOptionError)
 })
-
-/** A promise and what resolves it; built into newer JavaScript. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve!: () => void
-  const promise = new Promise<void>(done => {
-    resolve = done
-  })
-  return { promise, resolve }
-}

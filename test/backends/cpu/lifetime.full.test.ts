@@ -17,6 +17,7 @@ import {
 } from '../../../src/index.ts'
 import { fixtureBytes } from '../../fixtures/models.ts'
 import { fixtureFile, temporaryFolder } from '../../support/fixture-file.ts'
+import { withResolvers } from '../../support/with-resolvers.ts'
 import { LONG, longExecutable, longIds, prefill, writeLongModel } from './long-step.ts'
 
 const folder = temporaryFolder()
@@ -61,9 +62,9 @@ describe('in company', () => {
   })
 
   test('a session that joins a long prefill has its answer first', async () => {
-    await using model = await load(large)
+    await using model = await load(slow)
     const order: string[] = []
-    const long = model.session().feed(someIds(2000), { want: 'argmax' })
+    const long = model.session().feed(longIds(LONG), { want: 'argmax' })
     const short = (async () => {
       await pause(20)
       await model.session().feed([5], { want: 'argmax' })
@@ -76,8 +77,8 @@ describe('in company', () => {
 
 describe('abort', () => {
   test('in the middle of a prefill it is answered at once, and the session goes on', async () => {
-    await using model = await load(large, { threads: 1 })
-    const ids = someIds(2000)
+    await using model = await load(slow, { threads: 1 })
+    const ids = longIds(LONG)
     const session = model.session()
     const controller = new AbortController()
     const enough = new Error('enough')
@@ -149,11 +150,11 @@ describe('abort', () => {
   })
 
   test('of a step that waits for another model is answered at once, and disturbs neither', async () => {
-    await using busy = await load(large, { threads: 1 })
+    const busy = await longExecutable(slow, 1)
     await using waiting = await load(tiny)
-    const ids = someIds(1000)
-    const expected = [await busy.logits(ids), await waiting.logits([5, 6])]
-    const long = busy.logits(ids)
+    const { count, values } = await stepOfSeconds(busy)
+    const expected = [values, await waiting.logits([5, 6])]
+    const long = busy.step(prefill(count), 'full')
     await pause(30)
     const controller = new AbortController()
     const session = waiting.session()
@@ -164,7 +165,8 @@ describe('abort', () => {
     await expect(feed).rejects.toThrow()
     expect(performance.now() - aborted).toBeLessThan(AT_ONCE)
     expect(session.length).toBe(0)
-    expect([await long, await session.feed([5, 6])]).toEqual(expected)
+    expect([(await long).values, await session.feed([5, 6])]).toEqual(expected)
+    await busy.dispose()
   })
 })
 
@@ -172,10 +174,11 @@ describe('dispose', () => {
   test('waits for the step, and ends what goes on', async () => {
     const model = await load(large)
     const session = model.session()
-    const feed = session.feed(someIds(1500), { want: 'argmax' }).catch(error => error)
+    const { promise: stepped, resolve: onProgress } = withResolvers()
+    const feed = session.feed(someIds(1500), { want: 'argmax', onProgress }).catch(error => error)
     const generation = model.generate('12', { maxTokens: 500 })
     const text = generation.text().catch(error => error)
-    await pause(50)
+    await stepped
     await model.dispose()
     expect(await feed).toBeInstanceOf(DisposedError)
     expect(await text).toBeInstanceOf(DisposedError)
@@ -208,8 +211,8 @@ describe('dispose', () => {
     await using model = await load(large)
     const ids = someIds(1000)
     const { values } = await model.logits(ids)
-    const other = await load(large, { threads: 3 })
-    const lost = other.logits(ids).catch(error => error)
+    const other = await load(slow, { threads: 3 })
+    const lost = other.logits(longIds(LONG)).catch(error => error)
     const kept = model.logits(ids)
     await pause(30)
     await other.dispose()
