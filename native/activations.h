@@ -6,14 +6,25 @@
 
 namespace tl {
 
-/** Runs of 32, rounded up to whole groups of eight: what the arrays of a QuantizedRow hold. */
-inline int padded_runs(int columns) { return (columns + 255) / 256 * 8; }
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
+#define TL_WOVEN 1
+constexpr bool HAS_WOVEN = true;
+#else
+constexpr bool HAS_WOVEN = false;
+#endif
+/** Blocks of a scale and 32 nibbles have so many bytes; so many of them are multiplied at a time, in vectors of 64 bytes (woven.h). */
+constexpr int WOVEN_BYTES = 18, WOVEN_RUNS = 16, WOVEN_LENGTH = 320;
+
+/** Runs of 32, rounded up to whole groups of sixteen: what the arrays of a QuantizedRow hold. */
+inline int padded_runs(int columns) { return (columns + 511) / 512 * 16; }
 
 /** One token's activations: q · d by runs of 32, and d · Σq for formats with an offset or a minimum. */
 struct QuantizedRow {
   int8_t *q;
   /** The same, of each four runs the first halves, then the second halves; for formats that are `split`. */
   int8_t *split;
+  /** The same as nibbles of blocks of 18 bytes lie, zero where scales are: of each sixteen runs what low nibbles meet, then what high ones do. */
+  int8_t *woven;
   /** By runs of 32. */
   float *d, *sum;
   /** By runs of 16. */
@@ -21,21 +32,22 @@ struct QuantizedRow {
   /** Where sums of products begin with bytes that count from 128, -128 · Σq, or from 8; and, by runs of 16, from 32. */
   int32_t *start128, *start8, *start32;
 
-  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 10 * sizeof(float)); }
+  static size_t woven_bytes(int columns) { return HAS_WOVEN ? size_t(padded_runs(columns) / WOVEN_RUNS) * 2 * WOVEN_LENGTH : 0; }
+  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 10 * sizeof(float)) + woven_bytes(columns); }
 
   static QuantizedRow at(uint8_t *memory, int columns) {
     const int runs = padded_runs(columns);
     int8_t *bytes = (int8_t *)memory;
-    float *floats = (float *)(memory + size_t(runs) * 64);
+    float *floats = (float *)(memory + size_t(runs) * 64 + woven_bytes(columns));
     int32_t *starts = (int32_t *)(floats + 6 * runs);
-    return {bytes, bytes + size_t(runs) * 32, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, starts, starts + runs, starts + 2 * runs};
+    return {bytes, bytes + size_t(runs) * 32, bytes + size_t(runs) * 64, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, starts, starts + runs, starts + 2 * runs};
   }
 
   /** Columns must be a multiple of 32. */
   void quantize(const float *x, int columns) const {
     const int runs = columns / 32, padded = padded_runs(columns);
     // Places that are known not to be written to themselves: compilers take bytes for anything.
-    const auto [q, split, d, sum, d16, sum16, start128, start8, start32] = *this;
+    const auto [q, split, woven, d, sum, d16, sum16, start128, start8, start32] = *this;
     for (int i = 0; i < runs; i++) {
       float unit;
       int32_t totals[2];
@@ -59,6 +71,15 @@ struct QuantizedRow {
       for (int i = 0; i < 4; i++)
         for (int half = 0; half < 2; half++) std::memcpy(split + 32 * first + 64 * half + 16 * i, q + 32 * (first + i) + 16 * half, 16);
   }
+  /** Of what is quantized. */
+  void weave(int columns) const {
+    std::memset(woven, 0, woven_bytes(columns));
+    for (int i = 0; i < columns / 32; i++) {
+      int8_t *low = woven + 2 * WOVEN_LENGTH * (i / WOVEN_RUNS) + WOVEN_BYTES * (i % WOVEN_RUNS) + 2;
+      std::memcpy(low, q + 32 * i, 16);
+      std::memcpy(low + WOVEN_LENGTH, q + 32 * i + 16, 16);
+    }
+  }
 };
 
 /** Tokens whose sums over a row are in registers at a time. */
@@ -79,7 +100,7 @@ inline int padded_tokens(int count) { return (count + TILE_STEP - 1) / TILE_STEP
 
 /** In which forms weights want their activations, beside rows of floats. */
 struct Forms {
-  bool floats = false, rounded = false, quantized = false, halves = false;
+  bool floats = false, rounded = false, quantized = false, halves = false, woven = false;
 };
 
 inline int tile_width(int count, const Forms &forms) {

@@ -99,6 +99,7 @@ void quantize_sources(const Gathered &g, const Tensor &x, int sources, const Tea
   if (!g.forms.quantized) return;
   Forms only;
   only.quantized = true;
+  only.woven = g.forms.woven;
   Activations a = g.source;
   a.x = x.data;
   for (int t = team.index; t < sources; t += team.size) a.prepare(t, only, g.quantized);

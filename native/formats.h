@@ -116,6 +116,7 @@ struct Q4_0 {
   static constexpr int bytes = 18, length = 32;
   static constexpr int greatest = 15, offset = 8;
   static constexpr bool split = true, is_signed = false, has_min = false, halves = false;
+  static TL_INLINE B64 of_nibbles(B64 nibbles) { return nibbles; }
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
       unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
@@ -391,10 +392,11 @@ struct IQ4_NL {
   static constexpr int bytes = 18, length = 32;
   static constexpr int greatest = 127, offset = 0;
   static constexpr bool split = true, is_signed = true, has_min = false, halves = false;
+  static TL_INLINE B64 of_nibbles(B64 nibbles) { return b64_lookup(iq4_values, nibbles); }
   static TL_INLINE void quants(const uint8_t *p, int count, B64 *q) {
     each_four<bytes>(p, count, [&](int i, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
       unpack_nibbles(a + 2, b + 2, c + 2, d + 2, q + 2 * i);
-      for (int half = 0; half < 2; half++) q[2 * i + half] = b64_lookup(iq4_values, q[2 * i + half]);
+      for (int half = 0; half < 2; half++) q[2 * i + half] = of_nibbles(q[2 * i + half]);
     });
   }
   template <class Each> static TL_INLINE void runs(ByteRows rows, Each each) {

@@ -4,6 +4,7 @@
 #include "simd_bf16.h"
 #include "products.h"
 #include "words.h"
+#include "woven.h"
 
 namespace tl {
 namespace {
@@ -47,6 +48,7 @@ struct Prepared : Activations {
     uint8_t *memory = (uint8_t *)(rounded + size_t(columns) * padded);
     memory += (64 - uintptr_t(memory) % 64) % 64;
     if (packed) tiles = Tiles(columns, int(padded), tile_width(count, forms), forms, memory);
+    forms.woven &= !packed;
     threads = memory + Tiles::bytes(columns, forms) * padded;
     threads += (64 - uintptr_t(threads) % 64) % 64;
   }
@@ -281,6 +283,7 @@ void add_forms(Forms &forms, const Weight &w) {
 #define TL_FORMS(name) \
   case Type::name: forms.quantized = true; \
     forms.halves |= name::halves; \
+    forms.woven |= IS_WOVEN<name>; \
     return;
     TL_FOR_EACH_DOT(TL_FORMS)
 #undef TL_FORMS
@@ -322,6 +325,7 @@ void Activations::prepare(int t, const Forms &forms, uint8_t *memory) const {
   if (!forms.quantized) return;
   rows[t] = QuantizedRow::at(memory + QuantizedRow::bytes(columns) * t, columns);
   rows[t].quantize(from, columns);
+  if (forms.woven) rows[t].weave(columns);
 }
 
 void Activations::pack(int first, int count, int place, const Forms &forms) const {
@@ -357,8 +361,14 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   int all = 0;
   for (auto &part : op.parts) all += part.weight.rows;
   const bool across = op.parts[0].weight.across();
-  const int most = across ? WORD_CHUNK_ROWS : CHUNK_WEIGHTS / a.columns, step = a.packed ? PANEL_ROWS : FW;
-  const int chunk = std::max(1, std::min(most, all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size)) / step) * step;
+  int places = 1;
+  if (!a.packed)
+    for (auto &part : op.parts) places = std::max(places, places_of(part.weight.type, count));
+  // Rows of a place are best answered FW at a time, where there are enough of them.
+  const int least = all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size);
+  const int step = a.packed ? PANEL_ROWS : FW * places <= least ? FW * places : FW;
+  const int most = across ? WORD_CHUNK_ROWS : std::max(step, CHUNK_WEIGHTS / a.columns);
+  const int chunk = std::max(1, std::min(most, least) / step) * step;
   int chunks = 0;
   for (auto &part : op.parts) chunks += (part.weight.rows + chunk - 1) / chunk;
   context.shares.begin(chunks, team);

@@ -2,6 +2,7 @@
 // Apart from the others, since these take a compiler longest and only they need not know of bf16.
 #include "codebooks.h"
 #include "runs.h"
+#include "woven.h"
 
 namespace tl {
 namespace {
@@ -9,7 +10,15 @@ namespace {
 template <class Format, int tokens, int places>
 void places_times(const Weight &w, const Span &span, const QuantizedRow *x, int first_token, const Output &output) {
   each_rows<tokens, places>(span, first_token, output, [&](int row, int rows, F8 *lanes) {
-    for (int r = 0; r < rows; r++) dot_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
+    for (int r = 0; r < rows; r++) {
+#if defined(TL_WOVEN)
+      if constexpr (IS_WOVEN<Format>) {
+        dot_woven_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
+        continue;
+      }
+#endif
+      dot_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
+    }
   });
 }
 

@@ -21,10 +21,11 @@ template <class Format> constexpr bool made_unsigned() { return ROWS_UNSIGNED &&
 template <class Format> constexpr int row_offset() { return made_unsigned<Format>() ? 128 : Format::offset; }
 
 /** Adds the products of the group at p, group `g` of its row, of `runs` runs. */
-template <class Format, int tokens>
+template <class Format, int tokens, bool ahead = true>
 TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *x, Sums *sums) {
   constexpr bool has_min = Format::has_min || row_offset<Format>() != 0;
-  for (size_t line = 0; line < group_bytes<Format>(); line += 64) __builtin_prefetch(p + PREFETCH_AHEAD + line);
+  if constexpr (ahead)
+    for (size_t line = 0; line < group_bytes<Format>(); line += 64) __builtin_prefetch(p + PREFETCH_AHEAD + line);
   B64 q[4];
   Scales s;
   Format::quants(p, runs, q);
@@ -57,19 +58,28 @@ TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *
  */
 template <class Format, int tokens, int places>
 TL_INLINE void dot_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes) {
+  // Of two places processors read enough ahead by themselves, unless many instructions keep the loads behind them from beginning.
+  constexpr bool ahead = places == 1 || Format::split;
   Sums sums[places][tokens];
   const int whole = columns / 256;
-  const auto add = [&](int g, int runs) TL_ALWAYS_INLINE {
-    TL_UNROLL
-    for (int p = 0; p < places; p++) dot_group<Format, tokens>(row + apart * p + group_bytes<Format>() * g, g, runs, x, sums[p]);
-  };
   // Of a whole group the compiler knows how many runs there are.
-  for (int g = 0; g < whole; g++) add(g, 8);
-  if (columns % 256 != 0) add(whole, runs_left<Format>(columns, whole));
+  for (int g = 0; g < whole; g++)
+    TL_UNROLL
+    for (int p = 0; p < places; p++) dot_group<Format, tokens, ahead>(row + apart * p + group_bytes<Format>() * g, g, 8, x, sums[p]);
   TL_UNROLL
   for (int p = 0; p < places; p++)
     TL_UNROLL
     for (int t = 0; t < tokens; t++) lanes[FW * (tokens * p + t)] = sums[p][t].lanes();
+  if (Format::length == 256 || columns % 256 == 0) return;
+  // Sums of their own: those above stay in registers.
+  for (int p = 0; p < places; p++) {
+    Sums rest[tokens];
+    dot_group<Format, tokens>(row + apart * p + group_bytes<Format>() * whole, whole, runs_left<Format>(columns, whole), x, rest);
+    for (int t = 0; t < tokens; t++) {
+      F8 &lane = lanes[FW * (tokens * p + t)];
+      lane = f8_add(lane, rest[t].lanes());
+    }
+  }
 }
 
 } // namespace tl
