@@ -62,24 +62,17 @@ TL_INLINE void dot_rows(const uint8_t *row, size_t apart, int columns, const Qua
   constexpr bool ahead = places == 1 || Format::split;
   Sums sums[places][tokens];
   const int whole = columns / 256;
-  // Of a whole group the compiler knows how many runs there are.
-  for (int g = 0; g < whole; g++)
+  const auto add = [&](int g, int runs) TL_ALWAYS_INLINE {
     TL_UNROLL
-    for (int p = 0; p < places; p++) dot_group<Format, tokens, ahead>(row + apart * p + group_bytes<Format>() * g, g, 8, x, sums[p]);
+    for (int p = 0; p < places; p++) dot_group<Format, tokens, ahead>(row + apart * p + group_bytes<Format>() * g, g, runs, x, sums[p]);
+  };
+  // Of a whole group the compiler knows how many runs there are.
+  for (int g = 0; g < whole; g++) add(g, 8);
+  if (Format::length < 256 && columns % 256 != 0) add(whole, runs_left<Format>(columns, whole));
   TL_UNROLL
   for (int p = 0; p < places; p++)
     TL_UNROLL
     for (int t = 0; t < tokens; t++) lanes[FW * (tokens * p + t)] = sums[p][t].lanes();
-  if (Format::length == 256 || columns % 256 == 0) return;
-  // Sums of their own: those above stay in registers.
-  for (int p = 0; p < places; p++) {
-    Sums rest[tokens];
-    dot_group<Format, tokens>(row + apart * p + group_bytes<Format>() * whole, whole, runs_left<Format>(columns, whole), x, rest);
-    for (int t = 0; t < tokens; t++) {
-      F8 &lane = lanes[FW * (tokens * p + t)];
-      lane = f8_add(lane, rest[t].lanes());
-    }
-  }
 }
 
 } // namespace tl
