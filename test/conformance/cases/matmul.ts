@@ -112,6 +112,10 @@ export const matmulCases: readonly CaseMaker[] = [
   ...blockTypes.map(extremeCase),
   // More columns than are looked ahead for at a time.
   ...(['Q4_0', 'Q4_1', 'Q8_0', 'MXFP4'] as const).map(type => typeCase(type, 4096 + 96)),
+  // Blocks that are multiplied sixteen at a time, and some that are left.
+  ...(['Q4_0', 'IQ4_NL'] as const).flatMap(type =>
+    [32 * 15, 32 * 20, 32 * 29].map(inner => typeCase(type, inner, 1)),
+  ),
   // Rows that do not end where a tile of scales does.
   ...(['F8_E4M3_128', 'F8_E5M2_128'] as const).map(type => typeCase(type, 203, 1)),
   mixedCase('every type at once', mixed, {}),
@@ -154,18 +158,23 @@ export const matmulCases: readonly CaseMaker[] = [
   ...[...blockTypes, ...packedTypes].map(rowsCase),
 ]
 
-/** Shapes of real layers. */
+/** The shape of a real layer. */
+function largeCase(type: WeightType, inner: number): CaseMaker {
+  const rows = possibleRows(type, 1031)
+  return define(
+    `matmul: ${type}, ${rows} rows of ${inner} columns`,
+    { maxTokens: 128, maxRows: 128, vocabulary: 64 },
+    r => r.g.matmul(r.input(inner), r.weight(type, [rows, inner])),
+    s => {
+      for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
+    },
+  )
+}
+
 export const largeMatmulCases: readonly CaseMaker[] = [
-  ...mixed.map(type =>
-    define(
-      `matmul: ${type}, ${possibleRows(type, 1031)} rows of 2048 columns`,
-      { maxTokens: 128, maxRows: 128, vocabulary: 64 },
-      r => r.g.matmul(r.input(2048), r.weight(type, [possibleRows(type, 1031), 2048])),
-      s => {
-        for (const count of [1, 3, 16, 65, 128]) s.step([[s.create(), count]])
-      },
-    ),
-  ),
+  ...mixed.map(type => largeCase(type, 2048)),
+  // Rows that end with a part of what is multiplied at a time.
+  ...(['Q4_0', 'IQ4_NL', 'Q8_0', 'Q5_1'] as const).map(type => largeCase(type, 2144)),
   // What a thread has of the rows begins and ends within the weights.
   define(
     'matmul: weights of several types and sizes, 2048 columns',
