@@ -23,7 +23,10 @@ struct QuantizedRow {
   int8_t *q;
   /** The same, of each four runs the first halves, then the second halves; for formats that are `split`. */
   int8_t *split;
-  /** The same as nibbles of blocks of 18 bytes lie, zero where scales are: of each sixteen runs what low nibbles meet, then what high ones do. */
+  /**
+   * The same as nibbles of blocks of 18 bytes lie, zero where scales are: of each sixteen runs what low nibbles meet, then what high
+   * ones do. Null where no weight is multiplied like that.
+   */
   int8_t *woven;
   /** By runs of 32. */
   float *d, *sum;
@@ -32,15 +35,18 @@ struct QuantizedRow {
   /** Where sums of products begin with bytes that count from 128, -128 · Σq, or from 8; and, by runs of 16, from 32. */
   int32_t *start128, *start8, *start32;
 
-  static size_t woven_bytes(int columns) { return HAS_WOVEN ? size_t(padded_runs(columns) / WOVEN_RUNS) * 2 * WOVEN_LENGTH : 0; }
-  static size_t bytes(int columns) { return size_t(padded_runs(columns)) * (64 + 10 * sizeof(float)) + woven_bytes(columns); }
+  static size_t woven_bytes(int columns) { return size_t(padded_runs(columns) / WOVEN_RUNS) * 2 * WOVEN_LENGTH; }
+  static size_t bytes(int columns, bool is_woven) {
+    return size_t(padded_runs(columns)) * (64 + 10 * sizeof(float)) + (is_woven ? woven_bytes(columns) : 0);
+  }
 
-  static QuantizedRow at(uint8_t *memory, int columns) {
+  static QuantizedRow at(uint8_t *memory, int columns, bool is_woven) {
     const int runs = padded_runs(columns);
     int8_t *bytes = (int8_t *)memory;
-    float *floats = (float *)(memory + size_t(runs) * 64 + woven_bytes(columns));
+    int8_t *woven = is_woven ? bytes + size_t(runs) * 64 : nullptr;
+    float *floats = (float *)(memory + size_t(runs) * 64 + (is_woven ? woven_bytes(columns) : 0));
     int32_t *starts = (int32_t *)(floats + 6 * runs);
-    return {bytes, bytes + size_t(runs) * 32, bytes + size_t(runs) * 64, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, starts, starts + runs, starts + 2 * runs};
+    return {bytes, bytes + size_t(runs) * 32, woven, floats, floats + runs, floats + 2 * runs, floats + 4 * runs, starts, starts + runs, starts + 2 * runs};
   }
 
   /** Columns must be a multiple of 32. */

@@ -53,7 +53,7 @@ struct Gathered {
     source.columns = gathered.columns = columns;
     source.rounded = nullptr;
     source.rows = arena.take<QuantizedRow>(size_t(sources));
-    quantized = arena.take<uint8_t>(QuantizedRow::bytes(columns) * sources);
+    quantized = arena.take<uint8_t>(QuantizedRow::bytes(columns, forms.woven) * sources);
     gathered.rows = arena.take<QuantizedRow>(size_t(count));
     gathered.x = arena.take<float>(size_t(columns) * count);
     gathered.rounded = arena.take<uint16_t>(size_t(columns) * count);

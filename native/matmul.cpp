@@ -38,17 +38,17 @@ struct Prepared : Activations {
   Prepared(const Op &op, uint8_t *scratch, int count, bool repeatable) : forms(forms_of(op.parts)) {
     columns = op.inputs[0].columns;
     packed = count >= PANEL_FROM || (count >= RUNS_FROM && !repeatable && all_multiply_runs(op));
+    forms.woven &= !packed;
     normed = (float *)scratch;
     x = op.norm ? normed : op.inputs[0].data;
     const size_t padded = padded_tokens(count);
     rows = (QuantizedRow *)(scratch + (op.norm ? sizeof(float) * columns * padded : 0));
     quantized = (uint8_t *)(rows + padded);
     quantized += (64 - uintptr_t(quantized) % 64) % 64;
-    rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns) * padded);
+    rounded = (uint16_t *)(quantized + QuantizedRow::bytes(columns, forms.woven) * padded);
     uint8_t *memory = (uint8_t *)(rounded + size_t(columns) * padded);
     memory += (64 - uintptr_t(memory) % 64) % 64;
     if (packed) tiles = Tiles(columns, int(padded), tile_width(count, forms), forms, memory);
-    forms.woven &= !packed;
     threads = memory + Tiles::bytes(columns, forms) * padded;
     threads += (64 - uintptr_t(threads) % 64) % 64;
   }
@@ -314,7 +314,7 @@ Forms forms_of(const std::vector<MatmulPart> &parts) {
 }
 
 size_t Activations::row_bytes(int columns, const Forms &forms) {
-  return sizeof(QuantizedRow) + QuantizedRow::bytes(columns) + sizeof(uint16_t) * columns + Tiles::bytes(columns, forms);
+  return sizeof(QuantizedRow) + QuantizedRow::bytes(columns, forms.woven) + sizeof(uint16_t) * columns + Tiles::bytes(columns, forms);
 }
 
 void Activations::prepare(int t, const Forms &forms, uint8_t *memory) const {
@@ -323,7 +323,7 @@ void Activations::prepare(int t, const Forms &forms, uint8_t *memory) const {
   if (forms.rounded) round_to_bf16(from, rounded + size_t(t) * columns, columns);
 #endif
   if (!forms.quantized) return;
-  rows[t] = QuantizedRow::at(memory + QuantizedRow::bytes(columns) * t, columns);
+  rows[t] = QuantizedRow::at(memory + QuantizedRow::bytes(columns, forms.woven) * t, columns, forms.woven);
   rows[t].quantize(from, columns);
   if (forms.woven) rows[t].weave(columns);
 }
@@ -364,9 +364,9 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   int places = 1;
   if (!a.packed)
     for (auto &part : op.parts) places = std::max(places, places_of(part.weight.type, count));
-  // Rows of a place are best answered FW at a time, where there are enough of them.
-  const int least = all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size);
-  const int step = a.packed ? PANEL_ROWS : FW * places <= least ? FW * places : FW;
+  // Rows of a place are best answered FW at a time, where that leaves chunks enough, and not too large ones.
+  const int least = all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size), together = FW * places;
+  const int step = a.packed ? PANEL_ROWS : together <= least && together * a.columns <= MOST_CHUNK_WEIGHTS ? together : FW;
   const int most = across ? WORD_CHUNK_ROWS : std::max(step, CHUNK_WEIGHTS / a.columns);
   const int chunk = std::max(1, std::min(most, least) / step) * step;
   int chunks = 0;

@@ -10,6 +10,8 @@ constexpr int WORD_CHUNK_ROWS = 256;
 
 /** Weights of a chunk: enough to run on, few enough to end together. */
 constexpr int CHUNK_WEIGHTS = 1 << 16;
+/** Of one whose rows are in several places. */
+constexpr int MOST_CHUNK_WEIGHTS = 1 << 18;
 
 /** Rows of layouts without kernels of their own are decoded so many at a time. */
 constexpr int DECODED_ROWS = 4;

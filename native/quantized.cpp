@@ -11,13 +11,10 @@ template <class Format, int tokens, int places>
 void places_times(const Weight &w, const Span &span, const QuantizedRow *x, int first_token, const Output &output) {
   each_rows<tokens, places>(span, first_token, output, [&](int row, int rows, F8 *lanes) {
     for (int r = 0; r < rows; r++) {
-#if defined(TL_WOVEN)
-      if constexpr (IS_WOVEN<Format>) {
-        dot_woven_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
-        continue;
-      }
-#endif
-      dot_rows<Format, tokens, places>(w.row(row + r), w.row_bytes * span.apart, w.columns, x, lanes + r);
+      const uint8_t *first = w.row(row + r);
+      const size_t apart = w.row_bytes * span.apart;
+      if constexpr (IS_WOVEN<Format>) dot_woven_rows<Format, tokens, places>(first, apart, w.columns, x, lanes + r);
+      else dot_rows<Format, tokens, places>(first, apart, w.columns, x, lanes + r);
     }
   });
 }

@@ -9,12 +9,16 @@ namespace tl {
 /** Formats that are multiplied like this, on levels that have what it takes. */
 template <class Format> constexpr bool IS_WOVEN = HAS_WOVEN && Format::bytes == WOVEN_BYTES;
 
+/** As dot_rows, of such formats. */
+template <class Format, int tokens, int places>
+void dot_woven_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes);
+
 #if defined(TL_WOVEN)
 
 /** Asked for so many bytes ahead, for the second-level cache: the first one's own lines on the way are few, and are for what comes next. */
 constexpr int WOVEN_AHEAD = 6144;
 
-/** The block of each word of four bytes. None has bytes of two: a block begins or ends in the middle of a word with its scale or the next one's. */
+/** The block of each word of four bytes, with zeros behind the last. None has nibbles of two: one that has the last of a block goes on with the next one's scale. */
 struct WovenWords {
   alignas(64) int32_t blocks[WOVEN_LENGTH / 4];
   constexpr WovenWords() : blocks() {
@@ -79,15 +83,14 @@ TL_INLINE void add_woven(const uint8_t *p, int bytes, int g, const QuantizedRow 
   add(rest, {whole ? _mm512_zextsi256_si512(b32_load(p + rest).v) : load_some<false>(p + rest, bytes - rest)});
 }
 
-/** As dot_rows. */
 template <class Format, int tokens, int places>
 TL_INLINE void dot_woven_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes) {
   WovenSums sums[places][tokens];
   const int runs = columns / 32, groups = runs / WOVEN_RUNS, left = runs % WOVEN_RUNS;
-  constexpr size_t group_bytes = WOVEN_RUNS * WOVEN_BYTES;
+  constexpr size_t bytes = WOVEN_RUNS * WOVEN_BYTES;
   for (int g = 0; g < groups; g++)
     TL_UNROLL
-    for (int p = 0; p < places; p++) add_woven<Format, tokens, true>(row + apart * p + group_bytes * g, 0, g, x, sums[p]);
+    for (int p = 0; p < places; p++) add_woven<Format, tokens, true>(row + apart * p + bytes * g, 0, g, x, sums[p]);
   TL_UNROLL
   for (int p = 0; p < places; p++)
     TL_UNROLL
@@ -96,7 +99,7 @@ TL_INLINE void dot_woven_rows(const uint8_t *row, size_t apart, int columns, con
   // Sums of their own: those above stay in registers.
   for (int p = 0; p < places; p++) {
     WovenSums rest[tokens];
-    add_woven<Format, tokens, false>(row + apart * p + group_bytes * groups, left * WOVEN_BYTES, groups, x, rest);
+    add_woven<Format, tokens, false>(row + apart * p + bytes * groups, left * WOVEN_BYTES, groups, x, rest);
     for (int t = 0; t < tokens; t++) {
       F8 &lane = lanes[FW * (tokens * p + t)];
       lane = f8_add(lane, rest[t].template lanes<Format>());

@@ -1,6 +1,7 @@
 // What the CPU backend does besides computing: it selects, and its threads change no digit.
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Logits, Want, WeightSource } from '../../../src/backends/backend.ts'
 import { cpuBackend } from '../../../src/backends/cpu/cpu.ts'
@@ -11,17 +12,26 @@ import type { Op, Program } from '../../../src/graph/ops.ts'
 import { loadModel, type Model } from '../../../src/index.ts'
 import { fixtureFile, temporaryFolder } from '../../support/fixture-file.ts'
 import { nmse } from '../../support/numbers.ts'
+import { writeLongModel } from './long-step.ts'
 
 const folder = temporaryFolder()
 const ids = Array.from({ length: 40 }, (_, i) => (i * 37) % 300)
 /** Written once: a file must not change under a model that maps it. */
 const names = ['mixture', 'plain', 'Q8_0', 'Q4_0', 'Q4_1', 'head-size'] as const
-const paths = {} as Record<(typeof names)[number], string>
+/** Of one layer, with rows of more columns than are multiplied at a time, and some that are left; enough of them to be read in several places. */
+const wide = ['Q4_0', 'IQ4_NL', 'Q5_1', 'Q6_K'] as const
+const paths = {} as Record<(typeof names)[number] | `wide ${(typeof wide)[number]}`, string>
 let path: string
 let model: Model
 
 beforeAll(async () => {
   for (const name of names) paths[name] = await fixtureFile(folder, name)
+  for (const type of wide) {
+    const [dim, hidden] = type === 'Q6_K' ? [512, 1280] : [544, 1312]
+    paths[`wide ${type}`] = join(folder, `wide-${type}.gguf`)
+    const shape = { layers: 1, dim, hidden, heads: 4, kvHeads: 2, context: 256, type }
+    await writeLongModel(paths[`wide ${type}`], shape)
+  }
   path = paths.mixture
   model = await loadModel(path, { backend: 'cpu' })
 })
@@ -181,14 +191,14 @@ describe('threads', () => {
   })
 
   test('change no digit token by token', async () => {
-    const expected = await tokenByToken(1)
-    for (const threads of [2, 3, 7]) expect(await tokenByToken(threads)).toEqual(expected)
+    const expected = await tokenByToken(paths.Q8_0, 1)
+    for (const threads of [2, 3, 7]) expect(await tokenByToken(paths.Q8_0, threads)).toEqual(expected)
   })
 })
 
 /** Logits of some of `ids`, in steps of one token. */
-async function tokenByToken(threads: number) {
-  const own = await loadModel(paths.Q8_0, { backend: 'cpu', threads })
+async function tokenByToken(path: string, threads: number) {
+  const own = await loadModel(path, { backend: 'cpu', threads })
   const session = own.session()
   const rows: Float32Array[] = []
   for (const id of ids.slice(0, 12)) rows.push((await session.feed([id])).values)
@@ -214,19 +224,22 @@ test('steps of several models wait for each other, and mix nothing up', async ()
   await Promise.all(models.map(own => own.dispose()))
 })
 
-test('few tokens of a step each have the very logits that they have alone', async () => {
-  const { fewTokens = 0 } = await cpuBackend()
-  expect(fewTokens).toBeGreaterThanOrEqual(4)
-  const alone = await tokenByToken(2)
-  const own = await loadModel(paths.Q8_0, { backend: 'cpu', threads: 2 })
-  for (let count = 2; count <= fewTokens; count++) {
-    const { values } = await own.logits(ids.slice(0, count), { rows: 'all' })
-    expect(values, `${count} tokens`).toEqual(
-      Float32Array.from(alone.slice(0, count).flatMap(row => [...row])),
-    )
-  }
-  await own.dispose()
-})
+test.each(['Q8_0', ...wide.map(type => `wide ${type}` as const)] as const)(
+  'few tokens of a step each have the very logits that they have alone (%s)',
+  async name => {
+    const { fewTokens = 0 } = await cpuBackend()
+    expect(fewTokens).toBeGreaterThanOrEqual(4)
+    const own = await loadModel(paths[name], { backend: 'cpu', threads: 2 })
+    const alone = await tokenByToken(paths[name], 2)
+    for (let count = 2; count <= fewTokens; count++) {
+      const { values } = await own.logits(ids.slice(0, count), { rows: 'all' })
+      expect(values, `${count} tokens`).toEqual(
+        Float32Array.from(alone.slice(0, count).flatMap(row => [...row])),
+      )
+    }
+    await own.dispose()
+  },
+)
 
 test('few tokens behind a long context have the very logits that they have alone, with more threads than heads', async () => {
   const { fewTokens = 0 } = await cpuBackend()

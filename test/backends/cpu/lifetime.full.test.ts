@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { copyFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { syntheticModel } from '../../../bench/models.ts'
 import type { Executable } from '../../../src/backends/backend.ts'
 import { f32, type WritableTensor, writeGguf } from '../../../src/formats/gguf.ts'
@@ -151,6 +151,7 @@ describe('abort', () => {
 
   test('of a step that waits for another model is answered at once, and disturbs neither', async () => {
     const busy = await longExecutable(slow, 1)
+    onTestFinished(() => busy.dispose())
     await using waiting = await load(tiny)
     const { count, values } = await stepOfSeconds(busy)
     const expected = [values, await waiting.logits([5, 6])]
@@ -166,7 +167,6 @@ describe('abort', () => {
     expect(performance.now() - aborted).toBeLessThan(AT_ONCE)
     expect(session.length).toBe(0)
     expect([(await long).values, await session.feed([5, 6])]).toEqual(expected)
-    await busy.dispose()
   })
 })
 
@@ -178,7 +178,7 @@ describe('dispose', () => {
     const feed = session.feed(someIds(1500), { want: 'argmax', onProgress }).catch(error => error)
     const generation = model.generate('12', { maxTokens: 500 })
     const text = generation.text().catch(error => error)
-    await stepped
+    await Promise.race([stepped, feed])
     await model.dispose()
     expect(await feed).toBeInstanceOf(DisposedError)
     expect(await text).toBeInstanceOf(DisposedError)
