@@ -205,17 +205,13 @@ void by_decoded_rows(const Weight &w, int begin, int end, const float *x, int co
 }
 
 /** How many places of a weight are read by turns. */
-int places_of(Type type, int count) {
+int places_of(Type type) {
   switch (type) {
   case Type::F32:
   case Type::F16:
   case Type::BF16:
   case Type::F8_E4M3:
   case Type::F8_E5M2: return FLOAT_PLACES;
-#define TL_PLACES(name) case Type::name:
-    TL_FOR_EACH_DOT(TL_PLACES)
-#undef TL_PLACES
-    return count == 1 ? BLOCK_PLACES : 1;
   default: return 1;
   }
 }
@@ -236,7 +232,7 @@ void by_rows(const Weight &w, const Span &rows, const Activations &a, int count,
     if (in_runs(w)) return words_times(w, rows.begin, rows.end, a.rows, count, o, memory);
     if (ordered_times(w, rows.begin, rows.end, a.x, count, o, memory)) return;
     return by_decoded_rows(w, rows.begin, rows.end, a.x, count, o, memory);
-  default: return by_quantized_rows(w, rows, a, count, o, memory);
+  default: return by_quantized_rows(w, rows.begin, rows.end, a, count, o, memory);
   }
 }
 
@@ -363,7 +359,7 @@ void matmul(const Op &op, const Context &context, const Team &team) {
   const bool across = op.parts[0].weight.across();
   int places = 1;
   if (!a.packed)
-    for (auto &part : op.parts) places = std::max(places, places_of(part.weight.type, count));
+    for (auto &part : op.parts) places = std::max(places, places_of(part.weight.type));
   // Rows of a place are best answered FW at a time, where that leaves chunks enough, and not too large ones.
   const int least = all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size), together = FW * places;
   const int step = a.packed ? PANEL_ROWS : together <= least && together * a.columns <= MOST_CHUNK_WEIGHTS ? together : FW;
@@ -387,7 +383,7 @@ void matmul(const Op &op, const Context &context, const Team &team) {
         // What one thread has of this part: the places are parts of that, each on end.
         const auto [from, to] = Shares::stretch_of(i, chunks, team);
         const Chunks own{std::max(from, first) - first, std::min(to, end) - first};
-        each_span(part.weight, own, i - first, chunk, a.packed ? 1 : places_of(part.weight.type, count),
+        each_span(part.weight, own, i - first, chunk, a.packed ? 1 : places_of(part.weight.type),
                   [&](const Span &rows) { multiply(part.weight, rows, a, count, output, memory); });
         break;
       }

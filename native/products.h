@@ -88,11 +88,8 @@ void by_panels(const Weight &w, int begin, int end, const Tiles &tiles, int coun
   }
 }
 
-/** Places of weights in blocks that are read by turns for one token, where there are registers for it; more tokens gain nothing. */
-constexpr int BLOCK_PLACES = FW == 16 ? 2 : 1;
-
 /** Rows of a weight in a block format times `count` rows of activations, row by row or by panels; `memory` is this thread's own. */
-void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory);
+void by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory);
 void by_quantized_panels(const Weight &w, int begin, int end, const Tiles &x, int count, const Output &o, uint8_t *memory);
 /** Whether `by_quantized_panels` has kernels for several tokens in this format, which are faster than row by row from RUNS_FROM on. */
 bool multiplies_runs(Type type);

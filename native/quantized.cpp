@@ -7,34 +7,24 @@
 namespace tl {
 namespace {
 
-template <class Format, int tokens, int places>
-void places_times(const Weight &w, const Span &span, const QuantizedRow *x, int first_token, const Output &output) {
-  each_rows<tokens, places>(span, first_token, output, [&](int row, int rows, F8 *lanes) {
-    for (int r = 0; r < rows; r++) {
-      const uint8_t *first = w.row(row + r);
-      const size_t apart = w.row_bytes * span.apart;
-      if constexpr (IS_WOVEN<Format>) dot_woven_rows<Format, tokens, places>(first, apart, w.columns, x, lanes + r);
-      else dot_rows<Format, tokens, places>(first, apart, w.columns, x, lanes + r);
-    }
+template <class Format, int tokens>
+void rows_times(const Weight &w, int begin, int end, const Activations &a, int first_token, const Output &output) {
+  const QuantizedRow *x = a.rows + first_token;
+  each_rows<tokens, 1>({begin, end}, first_token, output, [&](int row, int rows, F8 *lanes) {
+    for (int r = 0; r < rows; r++)
+      if constexpr (IS_WOVEN<Format>) dot_woven_row<Format, tokens>(w.row(row + r), w.columns, x, lanes + r);
+      else dot_row<Format, tokens>(w.row(row + r), w.columns, x, lanes + r);
   });
 }
 
-template <class Format, int tokens>
-void rows_times(const Weight &w, const Span &span, const Activations &a, int first_token, const Output &output) {
-  const QuantizedRow *x = a.rows + first_token;
-  if constexpr (tokens == 1)
-    if (span.places == BLOCK_PLACES) return places_times<Format, tokens, BLOCK_PLACES>(w, span, x, first_token, output);
-  places_times<Format, tokens, 1>(w, span, x, first_token, output);
-}
-
 template <class Format>
-void by_format(const Weight &w, const Span &span, const Activations &a, int count, const Output &output) {
+void by_format(const Weight &w, int begin, int end, const Activations &a, int count, const Output &output) {
   int t = 0;
   if constexpr (ROW_TOKENS == 8)
-    for (; t + 8 <= count; t += 8) rows_times<Format, 8>(w, span, a, t, output);
-  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, span, a, t, output);
-  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, span, a, t, output);
-  for (; t < count; t++) rows_times<Format, 1>(w, span, a, t, output);
+    for (; t + 8 <= count; t += 8) rows_times<Format, 8>(w, begin, end, a, t, output);
+  for (; t + 4 <= count; t += 4) rows_times<Format, 4>(w, begin, end, a, t, output);
+  for (; t + 2 <= count; t += 2) rows_times<Format, 2>(w, begin, end, a, t, output);
+  for (; t < count; t++) rows_times<Format, 1>(w, begin, end, a, t, output);
 }
 
 template <class Format>
@@ -66,7 +56,7 @@ void by_unpacked_rows(const Weight &w, int begin, int end, const Activations &a,
     for (int r = 0; r < rows; r++) unpack(w.row(row + r), blocks, memory + row_bytes * r);
     Output shifted = output;
     shifted.first_row += row;
-    by_format<Format>({memory, w.type, rows, w.columns, row_bytes, {}}, {0, rows}, a, count, shifted);
+    by_format<Format>({memory, w.type, rows, w.columns, row_bytes, {}}, 0, rows, a, count, shifted);
   }
 }
 
@@ -106,14 +96,14 @@ static_assert(0 TL_FOR_EACH_DOT(TL_ONE) TL_FOR_EACH_CODEBOOK(TL_ONE) == 0 TL_FOR
 #undef TL_ONE
 #undef TL_BLOCK
 
-void by_quantized_rows(const Weight &w, const Span &rows, const Activations &a, int count, const Output &o, uint8_t *memory) {
+void by_quantized_rows(const Weight &w, int begin, int end, const Activations &a, int count, const Output &o, uint8_t *memory) {
   switch (w.type) {
 #define TL_ROWS(name) \
-  case Type::name: return by_format<name>(w, rows, a, count, o);
+  case Type::name: return by_format<name>(w, begin, end, a, count, o);
     TL_FOR_EACH_DOT(TL_ROWS)
 #undef TL_ROWS
 #define TL_ROWS(name, halves, size) \
-  case Type::name: return by_unpacked_rows<halves>(w, rows.begin, rows.end, a, count, o, memory);
+  case Type::name: return by_unpacked_rows<halves>(w, begin, end, a, count, o, memory);
     TL_FOR_EACH_CODEBOOK(TL_ROWS)
 #undef TL_ROWS
   default: return;

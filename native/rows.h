@@ -5,7 +5,11 @@
 
 namespace tl {
 
-constexpr int PREFETCH_AHEAD = 4096;
+/**
+ * Rows are asked for so many bytes ahead, for the second-level cache: of the first one's lines few can be on their way, which are for
+ * what comes next.
+ */
+constexpr int PREFETCH_AHEAD = 6144;
 
 template <class Format> inline int runs_left(int columns, int group) {
   const int left = columns / 32 - 8 * group;
@@ -21,11 +25,10 @@ template <class Format> constexpr bool made_unsigned() { return ROWS_UNSIGNED &&
 template <class Format> constexpr int row_offset() { return made_unsigned<Format>() ? 128 : Format::offset; }
 
 /** Adds the products of the group at p, group `g` of its row, of `runs` runs. */
-template <class Format, int tokens, bool ahead = true>
+template <class Format, int tokens>
 TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *x, Sums *sums) {
   constexpr bool has_min = Format::has_min || row_offset<Format>() != 0;
-  if constexpr (ahead)
-    for (size_t line = 0; line < group_bytes<Format>(); line += 64) __builtin_prefetch(p + PREFETCH_AHEAD + line);
+  for (size_t line = 0; line < group_bytes<Format>(); line += 64) __builtin_prefetch(p + PREFETCH_AHEAD + line, 0, 2);
   B64 q[4];
   Scales s;
   Format::quants(p, runs, q);
@@ -52,27 +55,16 @@ TL_INLINE void dot_group(const uint8_t *p, int g, int runs, const QuantizedRow *
   }
 }
 
-/**
- * Dot products of rows in `places` places, `apart` bytes from one to the next, with `tokens` rows of activations, in eight parts each;
- * those of place p and token t go to lanes[FW · (tokens · p + t)].
- */
-template <class Format, int tokens, int places>
-TL_INLINE void dot_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes) {
-  // Of two places processors read enough ahead by themselves, unless many instructions keep the loads behind them from beginning.
-  constexpr bool ahead = places == 1 || Format::split;
-  Sums sums[places][tokens];
+/** Dot products of a row with `tokens` rows of activations, in eight parts each; those of token t go to lanes[FW · t]. */
+template <class Format, int tokens> TL_INLINE void dot_row(const uint8_t *row, int columns, const QuantizedRow *x, F8 *lanes) {
+  Sums sums[tokens];
   const int whole = columns / 256;
-  const auto add = [&](int g, int runs) TL_ALWAYS_INLINE {
-    TL_UNROLL
-    for (int p = 0; p < places; p++) dot_group<Format, tokens, ahead>(row + apart * p + group_bytes<Format>() * g, g, runs, x, sums[p]);
-  };
   // Of a whole group the compiler knows how many runs there are.
-  for (int g = 0; g < whole; g++) add(g, 8);
-  if (Format::length < 256 && columns % 256 != 0) add(whole, runs_left<Format>(columns, whole));
+  for (int g = 0; g < whole; g++) dot_group<Format, tokens>(row + group_bytes<Format>() * g, g, 8, x, sums);
+  if (Format::length < 256 && columns % 256 != 0)
+    dot_group<Format, tokens>(row + group_bytes<Format>() * whole, whole, runs_left<Format>(columns, whole), x, sums);
   TL_UNROLL
-  for (int p = 0; p < places; p++)
-    TL_UNROLL
-    for (int t = 0; t < tokens; t++) lanes[FW * (tokens * p + t)] = sums[p][t].lanes();
+  for (int t = 0; t < tokens; t++) lanes[FW * t] = sums[t].lanes();
 }
 
 } // namespace tl

@@ -9,14 +9,10 @@ namespace tl {
 /** Formats that are multiplied like this, on levels that have what it takes. */
 template <class Format> constexpr bool IS_WOVEN = HAS_WOVEN && Format::bytes == WOVEN_BYTES;
 
-/** As dot_rows, of such formats. */
-template <class Format, int tokens, int places>
-void dot_woven_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes);
+/** As dot_row, of such formats. */
+template <class Format, int tokens> void dot_woven_row(const uint8_t *row, int columns, const QuantizedRow *x, F8 *lanes);
 
 #if defined(TL_WOVEN)
-
-/** Asked for so many bytes ahead, for the second-level cache: the first one's own lines on the way are few, and are for what comes next. */
-constexpr int WOVEN_AHEAD = 6144;
 
 /** The block of each word of four bytes, with zeros behind the last. None has nibbles of two: one that has the last of a block goes on with the next one's scale. */
 struct WovenWords {
@@ -60,7 +56,7 @@ TL_INLINE void add_woven(const uint8_t *p, int bytes, int g, const QuantizedRow 
     sums[t].offsets = f_fma(d, f_load(x[t].sum + WOVEN_RUNS * g), sums[t].offsets);
   }
   const auto add = [&](int at, B64 raw) TL_ALWAYS_INLINE {
-    __builtin_prefetch(p + WOVEN_AHEAD + at, 0, 2);
+    __builtin_prefetch(p + PREFETCH_AHEAD + at, 0, 2);
     B64 low = Format::of_nibbles(b64_and(raw, 15)), high = Format::of_nibbles(b64_bits<4, 4>(raw, 15));
     if constexpr (made_unsigned<Format>()) {
       low = b64_unsign(low);
@@ -83,28 +79,18 @@ TL_INLINE void add_woven(const uint8_t *p, int bytes, int g, const QuantizedRow 
   add(rest, {whole ? _mm512_zextsi256_si512(b32_load(p + rest).v) : load_some<false>(p + rest, bytes - rest)});
 }
 
-template <class Format, int tokens, int places>
-TL_INLINE void dot_woven_rows(const uint8_t *row, size_t apart, int columns, const QuantizedRow *x, F8 *lanes) {
-  WovenSums sums[places][tokens];
+template <class Format, int tokens> TL_INLINE void dot_woven_row(const uint8_t *row, int columns, const QuantizedRow *x, F8 *lanes) {
+  WovenSums sums[tokens];
   const int runs = columns / 32, groups = runs / WOVEN_RUNS, left = runs % WOVEN_RUNS;
   constexpr size_t bytes = WOVEN_RUNS * WOVEN_BYTES;
-  for (int g = 0; g < groups; g++)
-    TL_UNROLL
-    for (int p = 0; p < places; p++) add_woven<Format, tokens, true>(row + apart * p + bytes * g, 0, g, x, sums[p]);
+  for (int g = 0; g < groups; g++) add_woven<Format, tokens, true>(row + bytes * g, 0, g, x, sums);
   TL_UNROLL
-  for (int p = 0; p < places; p++)
-    TL_UNROLL
-    for (int t = 0; t < tokens; t++) lanes[FW * (tokens * p + t)] = sums[p][t].template lanes<Format>();
+  for (int t = 0; t < tokens; t++) lanes[FW * t] = sums[t].template lanes<Format>();
   if (left == 0) return;
   // Sums of their own: those above stay in registers.
-  for (int p = 0; p < places; p++) {
-    WovenSums rest[tokens];
-    add_woven<Format, tokens, false>(row + apart * p + bytes * groups, left * WOVEN_BYTES, groups, x, rest);
-    for (int t = 0; t < tokens; t++) {
-      F8 &lane = lanes[FW * (tokens * p + t)];
-      lane = f8_add(lane, rest[t].template lanes<Format>());
-    }
-  }
+  WovenSums rest[tokens];
+  add_woven<Format, tokens, false>(row + bytes * groups, left * WOVEN_BYTES, groups, x, rest);
+  for (int t = 0; t < tokens; t++) lanes[FW * t] = f8_add(lanes[FW * t], rest[t].template lanes<Format>());
 }
 
 #endif
