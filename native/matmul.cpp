@@ -362,7 +362,7 @@ void matmul(const Op &op, const Context &context, const Team &team) {
     for (auto &part : op.parts) places = std::max(places, places_of(part.weight.type));
   // Rows of a place are best answered FW at a time, where that leaves chunks enough, and not too large ones.
   const int least = all / ((across ? LEAST_WORD_CHUNKS : LEAST_CHUNKS) * team.size), together = FW * places;
-  const int step = a.packed ? PANEL_ROWS : together <= least && together * a.columns <= MOST_CHUNK_WEIGHTS ? together : FW;
+  const int step = a.packed ? PANEL_ROWS : together <= std::min(least, MOST_CHUNK_WEIGHTS / a.columns) ? together : FW;
   const int most = across ? WORD_CHUNK_ROWS : std::max(step, CHUNK_WEIGHTS / a.columns);
   const int chunk = std::max(1, std::min(most, least) / step) * step;
   int chunks = 0;
